@@ -1,0 +1,153 @@
+package tenant
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"twobrains/internal/publicdb"
+)
+
+const rollbackTimeout = 2 * time.Second
+
+// Brain is the private brain of one user, together with the user's rows of the public brain. It holds no connection and
+// may be kept as long as the user is served.
+type Brain struct {
+	db     *DB
+	schema string
+	id     uuid.UUID
+	lane   *lane
+	opening
+}
+
+// UserID is the id of the user whose brain this is.
+func (b *Brain) UserID() uuid.UUID { return b.id }
+
+// Tx runs fn in one transaction over both brains and commits it if fn returns nil. Statements that fn queues travel
+// together with what opens and with what commits the transaction, so that a unit whose statements do not depend on each
+// other's results costs one round trip.
+//
+// fn may run twice: after a change of the schema that made a prepared plan void, after a migration elsewhere, and when the
+// connection was lost before COMMIT was sent. Errors of the database come as *problem.Error where they have a public face;
+// what fn returns comes back as it is.
+func (b *Brain) Tx(ctx context.Context, fn func(*Tx) error) error {
+	ctx, cancel := context.WithTimeout(ctx, b.db.opts.UnitTimeout)
+	defer cancel()
+	start := time.Now()
+	err := b.db.publicError(b.run(ctx, fn))
+	b.db.metrics.unit(err, time.Since(start))
+	return err
+}
+
+func (b *Brain) run(ctx context.Context, fn func(*Tx) error) error {
+	for retried := false; ; retried = true {
+		o, ok := b.db.opened.GetIfPresent(b.schema)
+		if !ok {
+			var err error
+			if o, err = b.db.open(ctx, b.schema, b.id); err != nil {
+				return err
+			}
+		}
+		reason, err := b.db.attempt(ctx, b.lane, b.schema, func(tx *Tx) {
+			tx.bind(b.schema, o)
+			tx.prove(b.db.latest)
+		}, fn)
+		if err == nil || reason == "" || retried {
+			return err
+		}
+		if reason == retryStale {
+			b.db.opened.Invalidate(b.schema)
+		}
+		b.db.metrics.retries.WithLabelValues(reason).Inc()
+	}
+}
+
+// Why a unit of work may be run again.
+const (
+	retryPlan  = "plan"
+	retryStale = "stale"
+	retryLost  = "connection"
+)
+
+// attempt runs one transaction on a lane. The reason, if any, says that nothing was committed and why another attempt may
+// succeed.
+func (db *DB) attempt(ctx context.Context, l *lane, tag string, begin func(*Tx), fn func(*Tx) error) (reason string, err error) {
+	conn, err := db.acquire(ctx, l, tag)
+	if err != nil {
+		return "", err
+	}
+	tx := &Tx{ctx: ctx, conn: conn, tag: "/* " + tag + " */ ", metrics: db.metrics}
+	defer conn.Release()
+	defer tx.rollback()
+	tx.add(sqlBegin, nil)
+	if begin != nil {
+		begin(tx)
+	}
+	committing := false
+	if err = fn(tx); err == nil {
+		committing = true
+		err = tx.commit()
+	}
+	if err == nil {
+		return "", nil
+	}
+	cause := err
+	if tx.failed != nil {
+		cause = tx.failed
+	}
+	switch {
+	case HasState(cause, stateCachedPlanChanged):
+		if !conn.Conn().IsClosed() {
+			tx.rollback()
+			_ = conn.Conn().DeallocateAll(ctx)
+		}
+		return retryPlan, err
+	case HasState(cause, stateUnbound), HasState(cause, stateBehind), errors.Is(cause, ErrMissing):
+		return retryStale, err
+	case HasState(cause, stateReadOnly):
+		_ = conn.Conn().Close(ctx)
+		return "", err
+	case ctx.Err() == nil && conn.Conn().IsClosed() && (!committing || pgconn.SafeToRetry(cause)):
+		return retryLost, err
+	}
+	return "", err
+}
+
+// registration reads the registry's entry of the user: nil if there is none that the primary key opens.
+func (b *Brain) registration(ctx context.Context) (version *int32, err error) {
+	queries := publicdb.New()
+	for retried := false; ; retried = true {
+		var row *Result[int32]
+		reason, err := b.db.attempt(ctx, b.lane, b.schema, func(tx *Tx) { tx.bind(b.schema, b.opening) }, func(tx *Tx) error {
+			row = Queue(tx, func(db DBTX) (int32, error) { return queries.TenantRegistration(ctx, db) })
+			return nil
+		})
+		switch {
+		case err != nil && reason != "" && !retried:
+			continue
+		case err != nil:
+			return nil, err
+		case errors.Is(row.Err(), pgx.ErrNoRows):
+			return nil, nil
+		}
+		v := row.Value()
+		return &v, nil
+	}
+}
+
+// Public runs fn in a transaction that is bound to nobody: it reaches the tables of the public brain that belong to no
+// user, and sees no row of any that do.
+func (db *DB) Public(ctx context.Context, fn func(*Tx) error) error {
+	ctx, cancel := context.WithTimeout(ctx, db.opts.UnitTimeout)
+	defer cancel()
+	for retried := false; ; retried = true {
+		reason, err := db.attempt(ctx, db.laneOf("public"), "public", nil, fn)
+		if err == nil || reason == "" || retried {
+			return db.publicError(err)
+		}
+	}
+}

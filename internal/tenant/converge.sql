@@ -1,0 +1,47 @@
+-- Brings roles' privileges on the database and the public brain to what they have to be, whatever they were. Runs as the
+-- owner at every migrate, in its transaction; takes the roles' names from twobrains.app_role and twobrains.analyst_role.
+DO $$
+DECLARE
+  app     text := current_setting('twobrains.app_role');
+  analyst text := current_setting('twobrains.analyst_role');
+  tbl     record;
+  cols    text;
+BEGIN
+  EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
+  EXECUTE format('REVOKE ALL ON DATABASE %I FROM %I, %I', current_database(), app, analyst);
+  EXECUTE format('GRANT CONNECT ON DATABASE %I TO %I, %I', current_database(), app, analyst);
+  EXECUTE format('REVOKE ALL ON SCHEMA public FROM PUBLIC, %I, %I', app, analyst);
+  EXECUTE format('GRANT USAGE ON SCHEMA public TO %I, %I', app, analyst);
+  REVOKE ALL ON FUNCTION public.require(boolean, text) FROM PUBLIC;
+  EXECUTE format('GRANT EXECUTE ON FUNCTION public.require(boolean, text) TO %I', app);
+
+  FOR tbl IN
+    SELECT c.oid, c.relname, c.relrowsecurity,
+      EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'user_id' AND NOT a.attisdropped) AS per_user,
+      EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND p.polname = 'seal') AS has_seal
+    FROM pg_class c
+    WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
+  LOOP
+    IF tbl.per_user AND NOT (tbl.relrowsecurity AND tbl.has_seal) THEN
+      RAISE EXCEPTION 'table public.% has a user_id but no seal: enable row level security and create its policy "seal"', tbl.relname;
+    END IF;
+
+    EXECUTE format('REVOKE ALL ON public.%I FROM PUBLIC, %I, %I', tbl.relname, app, analyst);
+    EXECUTE format('GRANT %s ON public.%I TO %I',
+      CASE WHEN tbl.relname IN ('tenants', 'schema_version') THEN 'SELECT' ELSE 'SELECT, INSERT, UPDATE, DELETE' END, tbl.relname, app);
+
+    SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) INTO cols
+    FROM pg_attribute a
+    WHERE a.attrelid = tbl.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attname <> 'lock' AND a.attname !~ 'ciphertext$';
+    EXECUTE format('GRANT SELECT (%s) ON public.%I TO %I', cols, tbl.relname, analyst);
+    IF tbl.relrowsecurity THEN
+      EXECUTE format('DROP POLICY IF EXISTS analyst ON public.%I', tbl.relname);
+      EXECUTE format('CREATE POLICY analyst ON public.%I FOR SELECT TO %I USING (true)', tbl.relname, analyst);
+    END IF;
+  END LOOP;
+
+  EXECUTE format('ALTER ROLE %I IN DATABASE %I SET search_path = brain_template, pg_temp', app, current_database());
+  EXECUTE format('ALTER ROLE %I IN DATABASE %I SET default_transaction_read_only = on', analyst, current_database());
+  EXECUTE format('ALTER ROLE %I IN DATABASE %I SET statement_timeout = ''30s''', analyst, current_database());
+END
+$$;

@@ -1,0 +1,114 @@
+package tenant
+
+import (
+	"context"
+	"errors"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Result is the outcome of a queued query: there once its round trip is over.
+type Result[T any] struct {
+	tx    *Tx
+	value T
+	err   error
+	done  bool
+}
+
+// Queue puts one query into the next round trip of the transaction. The function is called twice: first against a
+// recorder that keeps the statement and its arguments, then against the statement's result. So it must run exactly one
+// query, do nothing else, and pass its error on; a call of a generated method is just that.
+func Queue[T any](tx *Tx, query func(DBTX) (T, error)) *Result[T] {
+	r := &Result[T]{tx: tx}
+	rec := &recorder{}
+	if _, err := query(rec); !errors.Is(err, errRecorded) || rec.calls != 1 {
+		r.done, r.err = true, errNotOneQuery
+		if tx.failed == nil {
+			tx.failed = errNotOneQuery
+		}
+		return r
+	}
+	tx.queue = append(tx.queue, &queued{sql: tx.tag + rec.sql, args: rec.args, read: func(db DBTX) error {
+		r.done = true
+		r.value, r.err = query(db)
+		if errors.Is(r.err, pgx.ErrNoRows) {
+			return nil
+		}
+		return r.err
+	}})
+	return r
+}
+
+// QueueExec is Queue for a query without result.
+func QueueExec(tx *Tx, query func(DBTX) error) *Result[struct{}] {
+	return Queue(tx, func(db DBTX) (struct{}, error) { return struct{}{}, query(db) })
+}
+
+// Get returns the result, sending what is queued first if it is not there yet. A query for one row that found none gives
+// pgx.ErrNoRows, which does not end the transaction.
+func (r *Result[T]) Get() (T, error) {
+	if !r.done {
+		if err := r.tx.Flush(); err != nil && !r.done {
+			return r.value, err
+		}
+	}
+	return r.value, r.err
+}
+
+// Value returns the result of a query that has run without error, for use after the transaction; else the zero value.
+func (r *Result[T]) Value() T { return r.value }
+
+// Err returns the query's own error: how to find out which of several queued queries ended a transaction.
+func (r *Result[T]) Err() error { return r.err }
+
+var (
+	errRecorded    = errors.New("recorded")
+	errNotOneQuery = errors.New("queue: the function must run exactly one query and return its error")
+)
+
+// recorder keeps the one statement that a function runs.
+type recorder struct {
+	sql   string
+	args  []any
+	calls int
+}
+
+func (r *recorder) record(sql string, args []any) {
+	r.sql, r.args = sql, args
+	r.calls++
+}
+
+func (r *recorder) Exec(_ context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
+	r.record(sql, args)
+	return pgconn.CommandTag{}, errRecorded
+}
+
+func (r *recorder) Query(_ context.Context, sql string, args ...any) (pgx.Rows, error) {
+	r.record(sql, args)
+	return nil, errRecorded
+}
+
+func (r *recorder) QueryRow(_ context.Context, sql string, args ...any) pgx.Row {
+	r.record(sql, args)
+	return recordedRow{}
+}
+
+type recordedRow struct{}
+
+func (recordedRow) Scan(...any) error { return errRecorded }
+
+// batchReader answers a query with the next result of a batch, whatever its text.
+type batchReader struct{ results pgx.BatchResults }
+
+func (b batchReader) Exec(context.Context, string, ...any) (pgconn.CommandTag, error) {
+	return b.results.Exec()
+}
+
+func (b batchReader) Query(context.Context, string, ...any) (pgx.Rows, error) {
+	return b.results.Query()
+}
+
+func (b batchReader) QueryRow(context.Context, string, ...any) pgx.Row {
+	return b.results.QueryRow()
+}

@@ -1,0 +1,57 @@
+-- name: ConversationList :many
+-- Newest first, pinned ones before the rest; the cursor is the last row of the page before.
+SELECT c.id, c.title, c.title_by_user, c.pinned, c.archived_at, c.created_at, c.updated_at,
+  EXISTS (SELECT FROM runs r WHERE r.conversation_id = c.id AND r.status = 'running') AS running
+FROM conversations c
+WHERE (c.archived_at IS NOT NULL) = @archived::boolean
+  AND (c.pinned, c.updated_at, c.id) < (@before_pinned::boolean, @before_updated_at::timestamptz, @before_id::text)
+ORDER BY c.pinned DESC, c.updated_at DESC, c.id DESC
+LIMIT @row_limit::bigint;
+
+-- name: ConversationGet :one
+SELECT c.id, c.title, c.title_by_user, c.pinned, c.archived_at, c.created_at, c.updated_at,
+  EXISTS (SELECT FROM runs r WHERE r.conversation_id = c.id AND r.status = 'running') AS running
+FROM conversations c
+WHERE c.id = @id;
+
+-- name: ConversationCreate :one
+-- No row: the id is taken.
+INSERT INTO conversations (id, title, title_by_user, created_at, updated_at)
+VALUES (@id, @title, @title_by_user, @now, @now)
+ON CONFLICT (id) DO NOTHING
+RETURNING id;
+
+-- name: ConversationUpdate :execrows
+UPDATE conversations SET
+  title = coalesce(sqlc.narg(title), title),
+  title_by_user = title_by_user OR sqlc.narg(title)::text IS NOT NULL,
+  pinned = coalesce(sqlc.narg(pinned), pinned),
+  archived_at = CASE WHEN sqlc.narg(archived)::boolean IS NULL THEN archived_at
+    WHEN sqlc.narg(archived)::boolean THEN coalesce(archived_at, @now::timestamptz) END
+WHERE id = @id;
+
+-- name: ConversationDelete :execrows
+DELETE FROM conversations WHERE id = @id;
+
+-- name: ConversationDeleteMessages :exec
+DELETE FROM messages WHERE conversation_id = @conversation_id;
+
+-- name: ConversationDeleteRuns :exec
+-- A run under way stays until it is settled: what it used is still to be counted.
+DELETE FROM runs WHERE conversation_id = @conversation_id AND status <> 'running';
+
+-- name: ConversationAdvance :one
+-- Makes room for one more message, in a conversation that may be new, and locks its row until the transaction ends. The
+-- title is for one that has none and was not named by the user.
+INSERT INTO conversations AS c (id, title, last_seq, created_at, updated_at)
+VALUES (@id, @title, 1, @now, @now)
+ON CONFLICT (id) DO UPDATE SET last_seq = c.last_seq + 1, updated_at = excluded.updated_at,
+  title = CASE WHEN c.title = '' AND NOT c.title_by_user THEN excluded.title ELSE c.title END
+RETURNING c.last_seq, c.title;
+
+-- name: ConversationAdvanceExisting :execrows
+-- As ConversationAdvance, for a conversation that must exist: a deleted one does not come back.
+UPDATE conversations SET last_seq = last_seq + 1, updated_at = @now WHERE id = @id;
+
+-- name: ConversationLock :one
+SELECT last_seq FROM conversations WHERE id = @id FOR UPDATE;
