@@ -1,0 +1,106 @@
+package chat
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"twobrains/internal/llm"
+)
+
+// ModelMessages turns a stored message (role and UIMessage parts) into what a model reads. A step-start divides an
+// assistant message into blocks: each becomes an assistant message and, where it made calls, the message with their
+// results. Calls without a result are left out together with nothing else, so that every call a model sees is answered.
+// Sources and data are for the reader only.
+func ModelMessages(role string, parts json.RawMessage) ([]llm.Message, error) {
+	var stored []storedPart
+	if err := json.Unmarshal(parts, &stored); err != nil {
+		return nil, fmt.Errorf("read parts: %w", err)
+	}
+	if role == "user" {
+		var content []llm.Part
+		for _, p := range stored {
+			if p.Type == "text" && p.Text != "" {
+				content = append(content, llm.Text{Text: p.Text})
+			}
+		}
+		if content == nil {
+			return nil, nil
+		}
+		return []llm.Message{{Role: llm.RoleUser, Parts: content}}, nil
+	}
+	var messages []llm.Message
+	var block assistantBlock
+	for _, p := range stored {
+		if p.Type == "step-start" {
+			messages = block.flush(messages)
+			continue
+		}
+		block.add(p)
+	}
+	return block.flush(messages), nil
+}
+
+// storedPart is the union of the parts that a model gets to see again.
+type storedPart struct {
+	Type         string          `json:"type"`
+	Text         string          `json:"text"`
+	ToolName     string          `json:"toolName"`
+	ToolCallID   string          `json:"toolCallId"`
+	State        string          `json:"state"`
+	Input        json.RawMessage `json:"input"`
+	Output       json.RawMessage `json:"output"`
+	ErrorText    string          `json:"errorText"`
+	Metadata     json.RawMessage `json:"providerMetadata"`
+	CallMetadata json.RawMessage `json:"callProviderMetadata"`
+}
+
+func (p storedPart) tool() (name string, ok bool) {
+	if p.Type == "dynamic-tool" {
+		return p.ToolName, true
+	}
+	return strings.CutPrefix(p.Type, "tool-")
+}
+
+// assistantBlock is one step of a reply.
+type assistantBlock struct {
+	parts   []llm.Part
+	results []llm.Part
+}
+
+func (b *assistantBlock) add(p storedPart) {
+	name, isTool := p.tool()
+	switch {
+	case p.Type == "text" && p.Text != "":
+		b.parts = append(b.parts, llm.Text{Text: p.Text, Meta: p.Metadata})
+	case p.Type == "reasoning" && (p.Text != "" || p.Metadata != nil):
+		b.parts = append(b.parts, llm.Reasoning{Text: p.Text, Meta: p.Metadata})
+	case isTool && p.State == "output-available":
+		b.call(name, p)
+		b.results = append(b.results, llm.ToolResult{CallID: p.ToolCallID, Name: name, Output: p.Output})
+	case isTool && p.State == "output-error":
+		b.call(name, p)
+		text, _ := json.Marshal(p.ErrorText)
+		b.results = append(b.results, llm.ToolResult{CallID: p.ToolCallID, Name: name, Output: text, IsError: true})
+	}
+}
+
+func (b *assistantBlock) call(name string, p storedPart) {
+	call := llm.ToolCall{ID: p.ToolCallID, Name: name, Input: p.Input, Meta: p.CallMetadata}
+	if len(call.Input) == 0 {
+		call.Input = json.RawMessage("{}")
+	}
+	call.Malformed = call.Input[0] != '{'
+	b.parts = append(b.parts, call)
+}
+
+func (b *assistantBlock) flush(messages []llm.Message) []llm.Message {
+	if len(b.parts) > 0 {
+		messages = append(messages, llm.Message{Role: llm.RoleAssistant, Parts: b.parts})
+	}
+	if len(b.results) > 0 {
+		messages = append(messages, llm.Message{Role: llm.RoleTool, Parts: b.results})
+	}
+	*b = assistantBlock{}
+	return messages
+}

@@ -1,0 +1,160 @@
+package chat
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"twobrains/internal/problem"
+)
+
+// idPattern is what clients may choose as id of a conversation or message. The client library makes 16 letters and
+// digits; UUIDs fit too.
+var idPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
+// ValidID reports whether a client may name a conversation or message so: 1 to 64 letters, digits, dashes, underscores.
+func ValidID(id string) bool { return idPattern.MatchString(id) }
+
+// UserMessage is a message that a client may send: its own words, validated and rewritten to what is stored.
+type UserMessage struct {
+	ID string
+	// Parts is the stored form, a JSON array of UIMessage parts of type text.
+	Parts json.RawMessage
+	Text  string
+}
+
+// maxParts bounds the parts of one user message.
+const maxParts = 100
+
+// ParseUserMessage reads a UIMessage of role user. What a client must not say (another role, parts that only a reply
+// has) and what cannot be stored is answered with a *problem.Error of CodeInvalid that lists the members, path being the
+// message's own path in the request.
+func ParseUserMessage(raw json.RawMessage, path string, maxChars int) (UserMessage, error) {
+	var in struct {
+		ID    *string           `json:"id"`
+		Role  string            `json:"role"`
+		Parts []json.RawMessage `json:"parts"`
+	}
+	invalid := problem.New(problem.CodeInvalid, "The message is not acceptable.")
+	if err := json.Unmarshal(raw, &in); err != nil {
+		return UserMessage{}, invalid.Field(path, "must be a message object with id, role and parts")
+	}
+	m := UserMessage{}
+	switch {
+	case in.ID == nil || *in.ID == "":
+		invalid.Field(path+".id", "is required")
+	case !ValidID(*in.ID):
+		invalid.Field(path+".id", "must be 1 to 64 letters, digits, dashes or underscores")
+	default:
+		m.ID = *in.ID
+	}
+	if in.Role != "user" {
+		invalid.Field(path+".role", "must be user: replies, tool results and instructions come from the server")
+	}
+	if len(in.Parts) == 0 {
+		invalid.Field(path+".parts", "must hold at least one part")
+	}
+	if len(in.Parts) > maxParts {
+		invalid.Field(path+".parts", fmt.Sprintf("must hold at most %d parts", maxParts))
+		return UserMessage{}, invalid
+	}
+	var texts []string
+	for i, part := range in.Parts {
+		text, complaint := parseTextPart(part)
+		if complaint != "" {
+			invalid.Field(fmt.Sprintf("%s.parts[%d]", path, i), complaint)
+			continue
+		}
+		texts = append(texts, text)
+	}
+	m.Text = strings.Join(texts, "\n\n")
+	if len(invalid.Fields) == 0 {
+		if complaint := checkText(m.Text, maxChars); complaint != "" {
+			invalid.Field(path+".parts", complaint)
+		}
+	}
+	if len(invalid.Fields) > 0 {
+		return UserMessage{}, invalid
+	}
+	m.Parts = encodeTexts(texts)
+	return m, nil
+}
+
+func parseTextPart(raw json.RawMessage) (text, complaint string) {
+	var part struct {
+		Type string  `json:"type"`
+		Text *string `json:"text"`
+	}
+	if err := json.Unmarshal(raw, &part); err != nil {
+		return "", "must be a part object"
+	}
+	switch {
+	case part.Type == "file":
+		return "", "attachments are not accepted"
+	case part.Type != "text":
+		return "", "must be of type text"
+	case part.Text == nil:
+		return "", "must have a text"
+	}
+	return *part.Text, ""
+}
+
+func checkText(text string, maxChars int) string {
+	switch {
+	case strings.ContainsRune(text, 0):
+		return "must not contain the character U+0000"
+	case strings.TrimFunc(text, func(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) }) == "":
+		return "must not be empty"
+	case utf8.RuneCountInString(text) > maxChars:
+		return fmt.Sprintf("must not exceed %d characters", maxChars)
+	}
+	return ""
+}
+
+func encodeTexts(texts []string) json.RawMessage {
+	type textPart struct {
+		Type string `json:"type"`
+		Text string `json:"text"`
+	}
+	parts := make([]textPart, len(texts))
+	for i, text := range texts {
+		parts[i] = textPart{"text", text}
+	}
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(parts); err != nil {
+		panic(err) // unreachable: two strings
+	}
+	return bytes.TrimSpace(out.Bytes())
+}
+
+// maxTitle is the length of a title made from a message, in characters.
+const maxTitle = 60
+
+// TitleFrom makes a title from the first words of a message.
+func TitleFrom(text string) string {
+	words := strings.Fields(text)
+	var title strings.Builder
+	length := 0
+	for i, word := range words {
+		n := utf8.RuneCountInString(word)
+		if i > 0 && length+1+n > maxTitle {
+			return title.String() + "…"
+		}
+		if i > 0 {
+			title.WriteByte(' ')
+			length++
+		}
+		if n > maxTitle {
+			return title.String() + string([]rune(word)[:maxTitle]) + "…"
+		}
+		title.WriteString(word)
+		length += n
+	}
+	return title.String()
+}

@@ -1,0 +1,24 @@
+package completion
+
+import "github.com/prometheus/client_golang/prometheus"
+
+type metrics struct {
+	started       prometheus.Counter
+	ended         *prometheus.CounterVec
+	settleRetries prometheus.Counter
+}
+
+func newMetrics(r prometheus.Registerer) *metrics {
+	opts := func(name, help string) prometheus.CounterOpts {
+		return prometheus.CounterOpts{Namespace: "twobrains", Subsystem: "completion", Name: name, Help: help}
+	}
+	m := &metrics{
+		started:       prometheus.NewCounter(opts("runs_started_total", "Replies begun.")),
+		ended:         prometheus.NewCounterVec(opts("runs_ended_total", "Replies ended, by status."), []string{"status"}),
+		settleRetries: prometheus.NewCounter(opts("settle_retries_total", "Attempts to store a reply that failed.")),
+	}
+	if r != nil {
+		r.MustRegister(m.started, m.ended, m.settleRetries)
+	}
+	return m
+}

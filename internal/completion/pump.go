@@ -1,0 +1,236 @@
+package completion
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"runtime/debug"
+
+	"twobrains/internal/chat"
+	"twobrains/internal/llm"
+	"twobrains/internal/problem"
+	"twobrains/internal/stream"
+)
+
+var (
+	errTimeout  = errors.New("run took too long")
+	errDraining = errors.New("server stops")
+)
+
+// Statuses of messages and runs.
+const (
+	statusComplete    = "complete"
+	statusInterrupted = "interrupted"
+	statusAborted     = "aborted"
+	statusFailed      = "failed"
+)
+
+// outcome is how a run ended.
+type outcome struct {
+	status string
+	reason llm.FinishReason
+	// code and text are set where the user is to see an error.
+	code  problem.Code
+	text  string
+	usage llm.Usage
+	// estimated: the provider gave no usage, so it was guessed from the lengths of the texts.
+	estimated bool
+
+	produced bool
+	parts    json.RawMessage
+	metadata json.RawMessage
+	textSize int
+}
+
+// pump makes the reply: it reads the model, runs tools and in the end stores everything. It is the only goroutine of a
+// run and outlives the request.
+func (r *run) pump(log stream.Log) {
+	defer r.dismiss(r)
+	defer r.cancel(nil)
+	r.metrics.started.Inc()
+	ctx, stopTimer := context.WithTimeoutCause(r.ctx, r.opts.RunTimeout, errTimeout)
+	defer stopTimer()
+
+	held := &heldLog{Log: log}
+	reply := stream.NewAssembler(held, stream.Options{MessageID: r.messageID, Metadata: r.startMetadata()})
+	out := r.generate(ctx, reply)
+	out.produced = reply.Produced()
+	if out.usage == (llm.Usage{}) && out.produced {
+		out.usage, out.estimated = r.estimate(reply), true
+	}
+
+	// The reply is stored before its readers learn that it has ended: who reads the conversation then finds it.
+	held.hold()
+	r.finish(reply, &out)
+	out.parts, out.metadata, out.textSize = reply.Parts(), reply.Metadata(), len(reply.Text())
+	if err := r.settle(out); err != nil {
+		held.replaceEnd("The reply could not be stored.")
+	}
+	r.stored.Store(true)
+	held.release()
+	r.metrics.ended.WithLabelValues(out.status).Inc()
+}
+
+// generate drives the model through its steps.
+func (r *run) generate(ctx context.Context, reply *stream.Assembler) (out outcome) {
+	defer func() {
+		if p := recover(); p != nil {
+			r.log.Error("run panicked", "run", r.id, "panic", p, "stack", string(debug.Stack()))
+			out.status, out.code = statusFailed, problem.CodeInternal
+			out.text = problem.New(problem.CodeInternal, "Something went wrong on our side.").Detail
+		}
+	}()
+	_ = reply.Start()
+	for step := 1; ; step++ {
+		_ = reply.StartStep()
+		reason, err := r.step(ctx, reply, &out.usage)
+		if err != nil {
+			r.classify(ctx, err, &out)
+			return out
+		}
+		calls := reply.Calls()
+		if len(calls) > 0 {
+			r.runTools(ctx, reply, calls)
+		}
+		_ = reply.FinishStep()
+		if ctx.Err() != nil {
+			r.classify(ctx, context.Cause(ctx), &out)
+			return out
+		}
+		if len(calls) == 0 || step >= r.opts.MaxSteps {
+			out.status, out.reason = statusComplete, reason
+			return out
+		}
+	}
+}
+
+// step calls the model once.
+func (r *run) step(ctx context.Context, reply *stream.Assembler, usage *llm.Usage) (llm.FinishReason, error) {
+	messages := r.history
+	if reply.Produced() {
+		made, err := chat.ModelMessages("assistant", reply.Parts())
+		if err != nil {
+			return "", err
+		}
+		messages = append(messages[:len(messages):len(messages)], made...)
+	}
+	tools := r.tools()
+	request := llm.Request{
+		Model: r.model.ProviderModel(), System: r.system, Messages: messages, Effort: r.effort,
+		MaxOutputTokens: r.model.OutputLimit, User: r.pseudonym(),
+	}
+	for _, t := range tools {
+		request.Tools = append(request.Tools, t.Tool)
+	}
+	reason := llm.FinishOther
+	for event, err := range r.opts.Providers[r.model.Provider].Stream(ctx, request) {
+		if err != nil {
+			return "", err
+		}
+		switch e := event.(type) {
+		case llm.Usage:
+			add(usage, e)
+		case llm.Finish:
+			reason = e.Reason
+		default:
+			if err := reply.Apply(event); err != nil {
+				return "", fmt.Errorf("apply event: %w", err)
+			}
+		}
+	}
+	return reason, nil
+}
+
+// classify says how a run ended that did not end by itself.
+func (r *run) classify(ctx context.Context, err error, out *outcome) {
+	cause := context.Cause(ctx)
+	switch {
+	case errors.Is(cause, errStopped):
+		out.status, out.reason = statusAborted, llm.FinishOther
+		return
+	case errors.Is(cause, errDraining), errors.Is(cause, errTimeout):
+		out.status, out.reason = statusInterrupted, llm.FinishOther
+		out.code = problem.CodeProviderInterrupted
+		out.text = "The reply was interrupted."
+	case errors.Is(err, stream.ErrTooLarge):
+		out.status, out.reason = statusInterrupted, llm.FinishLength
+		out.code, out.text = problem.CodeTooLarge, "The reply is too large."
+	case llm.KindOf(err) == llm.Interrupted:
+		out.status, out.reason = statusInterrupted, llm.FinishOther
+		out.code, out.text = problem.CodeProviderInterrupted, problem.From(err).Detail
+	default:
+		public := problem.From(err)
+		out.status, out.reason = statusFailed, llm.FinishError
+		out.code, out.text = public.Code, public.Detail
+	}
+	r.log.Warn("run ended early", "run", r.id, "model", r.model.ID, "status", out.status, "code", out.code, "error", err)
+}
+
+// finish ends the stream in the way that fits the outcome. A reply that broke off ends like a whole one, its state in the
+// metadata: an error chunk would make clients drop what follows it, and there is text worth keeping.
+func (r *run) finish(reply *stream.Assembler, out *outcome) {
+	metadata := r.endMetadata(*out)
+	switch {
+	case out.status == statusAborted:
+		_ = reply.Abort(metadata)
+	case out.status == statusComplete, out.status == statusInterrupted && out.produced:
+		_ = reply.Finish(out.reason, metadata)
+	default:
+		_ = reply.Fail(out.text, metadata)
+	}
+}
+
+// startMetadata is what clients know of a reply from its first chunk on.
+func (r *run) startMetadata() json.RawMessage {
+	return encode(struct {
+		CreatedAt string `json:"createdAt"`
+		Model     string `json:"model"`
+		Effort    string `json:"reasoningEffort,omitempty"`
+		Run       string `json:"runId"`
+	}{r.started.Format(timeFormat), r.model.ID, string(r.effort), r.id.String()})
+}
+
+func (r *run) endMetadata(out outcome) json.RawMessage {
+	type usage struct {
+		Input     int64 `json:"inputTokens"`
+		Cached    int64 `json:"cachedInputTokens"`
+		Output    int64 `json:"outputTokens"`
+		Reasoning int64 `json:"reasoningTokens"`
+		Estimated bool  `json:"estimated,omitempty"`
+	}
+	return encode(struct {
+		Status string       `json:"status"`
+		Reason string       `json:"finishReason,omitempty"`
+		Code   problem.Code `json:"errorCode,omitempty"`
+		Usage  usage        `json:"usage"`
+		Cost   int64        `json:"costMicroUsd"`
+	}{
+		out.status, string(out.reason), out.code,
+		usage{out.usage.Input, out.usage.CachedInput, out.usage.Output, out.usage.Reasoning, out.estimated},
+		r.model.Cost(out.usage),
+	})
+}
+
+// timeFormat is RFC 3339 with milliseconds, UTC.
+const timeFormat = "2006-01-02T15:04:05.000Z"
+
+func encode(v any) json.RawMessage {
+	out, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // unreachable: structs of strings and numbers
+	}
+	return out
+}
+
+// estimate guesses the usage of a reply whose provider gave none.
+func (r *run) estimate(reply *stream.Assembler) llm.Usage {
+	return llm.Usage{Input: r.userText/4 + 1, Output: int64(len(reply.Text()))/4 + 1}
+}
+
+func add(sum *llm.Usage, u llm.Usage) {
+	sum.Input += u.Input
+	sum.CachedInput += u.CachedInput
+	sum.Output += u.Output
+	sum.Reasoning += u.Reasoning
+}

@@ -1,0 +1,142 @@
+package completion
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"twobrains/internal/chat"
+	"twobrains/internal/llm"
+	"twobrains/internal/problem"
+)
+
+type action int
+
+const (
+	// actSend appends a new user message.
+	actSend action = iota
+	// actEdit replaces a user message and drops what followed it.
+	actEdit
+	// actRegenerate drops a reply, and what followed it, and makes another.
+	actRegenerate
+)
+
+// request is what a client may ask for, after validation. Whatever else it sent of the conversation is not looked at:
+// history comes from the database.
+type request struct {
+	action       action
+	conversation string
+	// target is the message to edit or to regenerate; empty regenerates the last reply.
+	target  string
+	message chat.UserMessage
+	model   string
+	effort  llm.Effort
+}
+
+// body is the wire form: what the client library posts, and the extra members of our own.
+type body struct {
+	ID              *string           `json:"id"`
+	ConversationID  *string           `json:"conversationId"`
+	Message         json.RawMessage   `json:"message"`
+	Messages        []json.RawMessage `json:"messages"`
+	Trigger         string            `json:"trigger"`
+	MessageID       *string           `json:"messageId"`
+	ModelID         *string           `json:"modelId"`
+	ReasoningEffort *string           `json:"reasoningEffort"`
+}
+
+// parse reads and checks a request. Errors are *problem.Error: CodeBadRequest for what is no JSON object of this shape,
+// CodeInvalid with the members otherwise.
+func parse(raw []byte, maxChars int) (request, error) {
+	var in body
+	if err := json.Unmarshal(raw, &in); err != nil {
+		return request{}, problem.New(problem.CodeBadRequest, "The body is not the JSON object this call takes.").Because(err)
+	}
+	invalid := problem.New(problem.CodeInvalid, "The request is not acceptable.")
+	req := request{conversation: in.conversation(invalid), model: value(in.ModelID)}
+	if in.ReasoningEffort != nil {
+		req.effort = llm.Effort(*in.ReasoningEffort)
+		if !req.effort.Valid() {
+			invalid.Field("reasoningEffort", "must be off, low, medium or high")
+		}
+	}
+	if len(req.model) > 200 {
+		invalid.Field("modelId", "is too long")
+	}
+	req.target = value(in.MessageID)
+	if req.target != "" && !chat.ValidID(req.target) {
+		invalid.Field("messageId", "must be 1 to 64 letters, digits, dashes or underscores")
+	}
+	switch in.Trigger {
+	case "", "submit-message":
+		req.action = actSend
+		if req.target != "" {
+			req.action = actEdit
+		}
+		in.parseMessage(&req, invalid, maxChars)
+	case "regenerate-message":
+		req.action = actRegenerate
+	default:
+		invalid.Field("trigger", "must be submit-message or regenerate-message")
+	}
+	if len(invalid.Fields) > 0 {
+		return request{}, invalid
+	}
+	return req, nil
+}
+
+func (in *body) conversation(invalid *problem.Error) string {
+	field, id := "id", in.ID
+	if in.ConversationID != nil {
+		if id != nil && *id != *in.ConversationID {
+			invalid.Field("conversationId", "must equal id where both are given")
+		}
+		field, id = "conversationId", in.ConversationID
+	}
+	switch {
+	case id == nil || *id == "":
+		invalid.Field(field, "is required")
+	case !chat.ValidID(*id):
+		invalid.Field(field, "must be 1 to 64 letters, digits, dashes or underscores")
+	default:
+		return *id
+	}
+	return ""
+}
+
+// parseMessage finds the user's message: the one given, or the last of the client's history. Roles that a client has no
+// business sending are refused wherever they stand.
+func (in *body) parseMessage(req *request, invalid *problem.Error, maxChars int) {
+	raw, path := in.Message, "message"
+	if raw == nil {
+		if len(in.Messages) == 0 {
+			invalid.Field("messages", "must end with the user's message")
+			return
+		}
+		last := len(in.Messages) - 1
+		raw, path = in.Messages[last], fmt.Sprintf("messages[%d]", last)
+		for i, earlier := range in.Messages[:last] {
+			var m struct {
+				Role string `json:"role"`
+			}
+			if json.Unmarshal(earlier, &m) != nil || (m.Role != "user" && m.Role != "assistant") {
+				invalid.Field(fmt.Sprintf("messages[%d].role", i), "must be user or assistant")
+			}
+		}
+	}
+	message, err := chat.ParseUserMessage(raw, path, maxChars)
+	if err != nil {
+		invalid.Fields = append(invalid.Fields, problem.From(err).Fields...)
+		return
+	}
+	if req.action == actEdit && message.ID != req.target {
+		invalid.Field("messageId", "must be the id of the edited message")
+	}
+	req.message = message
+}
+
+func value(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}

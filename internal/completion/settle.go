@@ -1,0 +1,110 @@
+package completion
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"twobrains/internal/publicdb"
+	"twobrains/internal/tenant"
+	"twobrains/internal/tenantdb"
+)
+
+// stateSettled is raised by RunSettle when there is no running run to settle.
+const stateSettled = "TB010"
+
+var errNotStored = errors.New("reply not stored")
+
+// settle stores the reply and accounts for it, in one round trip, and tries again while the database is away. Settling
+// twice is harmless: the second finds the run ended.
+func (r *run) settle(out outcome) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ctx), r.opts.SettleTimeout)
+	defer cancel()
+	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
+		err := r.settleOnce(ctx, out)
+		if err == nil {
+			return nil
+		}
+		if tenant.HasState(err, stateSettled) {
+			return nil
+		}
+		r.metrics.settleRetries.Inc()
+		r.log.Error("settling a run", "run", r.id, "error", err)
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			r.log.Error("reply lost: giving up on settling", "run", r.id)
+			return errNotStored
+		}
+	}
+}
+
+func (r *run) settleOnce(ctx context.Context, out outcome) error {
+	now := r.now().UTC()
+	cost := r.model.Cost(out.usage)
+	var stored *tenant.Result[int64]
+	err := r.brain.Tx(ctx, func(tx *tenant.Tx) error {
+		tenant.Queue(tx, func(db tenant.DBTX) (bool, error) {
+			return r.tenants.RunSettle(ctx, db, tenantdb.RunSettleParams{
+				ID: r.id, Status: out.status, FinishReason: optional(string(out.reason)), ErrorCode: optional(string(out.code)),
+				InputTokens: out.usage.Input, CachedInputTokens: out.usage.CachedInput, OutputTokens: out.usage.Output,
+				ReasoningTokens: out.usage.Reasoning, CostMicrousd: cost, Now: &now,
+			})
+		})
+		if out.produced {
+			stored = r.store(ctx, tx, out, now)
+		}
+		if r.charged != nil && !out.produced {
+			tenant.QueueExec(tx, func(db tenant.DBTX) error { return r.public.QuotaRefund(ctx, db, *r.charged) })
+		}
+		if out.produced || out.usage.Input+out.usage.Output > 0 {
+			messages := int64(0)
+			if out.produced {
+				messages = 1
+			}
+			tenant.QueueExec(tx, func(db tenant.DBTX) error {
+				return r.public.UsageAdd(ctx, db, publicdb.UsageAddParams{
+					Day: utcDay(r.started), Model: r.model.ID, KeySource: "platform", Messages: messages,
+					InputTokens: out.usage.Input, CachedInputTokens: out.usage.CachedInput, OutputTokens: out.usage.Output,
+					ReasoningTokens: out.usage.Reasoning, CostMicrousd: cost,
+				})
+			})
+		}
+		return nil
+	})
+	if err == nil && stored != nil && stored.Value() == 0 {
+		r.forgetOrphan(ctx)
+	}
+	return err
+}
+
+// store appends the reply to the conversation, if that is still there.
+func (r *run) store(ctx context.Context, tx *tenant.Tx, out outcome, now time.Time) *tenant.Result[int64] {
+	tenant.Queue(tx, func(db tenant.DBTX) (int64, error) {
+		return r.tenants.ConversationAdvanceExisting(ctx, db, tenantdb.ConversationAdvanceExistingParams{ID: r.req.conversation, Now: now})
+	})
+	return tenant.Queue(tx, func(db tenant.DBTX) (int64, error) {
+		return r.tenants.MessageAppend(ctx, db, tenantdb.MessageAppendParams{
+			ID: r.messageID, ConversationID: r.req.conversation, Role: "assistant", Parts: out.parts, Metadata: out.metadata,
+			Status: out.status, Size: clampInt32(out.textSize), Now: now,
+		})
+	})
+}
+
+// forgetOrphan removes the trace of a run whose conversation was deleted while it ran.
+func (r *run) forgetOrphan(ctx context.Context) {
+	err := r.brain.Tx(ctx, func(tx *tenant.Tx) error {
+		tenant.QueueExec(tx, func(db tenant.DBTX) error { return r.tenants.RunDeleteOrphan(ctx, db, r.id) })
+		return nil
+	})
+	if err != nil {
+		r.log.Warn("removing the run of a deleted conversation", "run", r.id, "error", err)
+	}
+}
+
+func optional(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}

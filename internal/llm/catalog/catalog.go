@@ -1,0 +1,127 @@
+// Package catalog is the list of models that this installation offers: embedded data, plus the models of an
+// OpenAI-compatible server that configuration names. Ids, limits and prices are data (docs/models.md says where they
+// come from); no other package knows a model by name.
+package catalog
+
+import (
+	"bytes"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+)
+
+//go:embed models.json
+var embedded []byte
+
+// Catalog is an ordered, validated, immutable list of models.
+type Catalog struct {
+	models []Model
+	byID   map[string]int
+}
+
+// Options say what differs from the embedded data.
+type Options struct {
+	// OpenAIModels, where not empty, replaces the embedded models of provider "openai" with the ones it names, in its
+	// order. See ParseModels for its form.
+	OpenAIModels string
+}
+
+// Load builds the catalog. An error names the entry and everything that is wrong with it.
+func Load(o Options) (*Catalog, error) {
+	models, err := decode(embedded)
+	if err != nil {
+		return nil, fmt.Errorf("read embedded models: %w", err)
+	}
+	if strings.TrimSpace(o.OpenAIModels) != "" {
+		named, err := ParseModels(openAI, o.OpenAIModels, models)
+		if err != nil {
+			return nil, err
+		}
+		models = slices.DeleteFunc(models, func(m Model) bool { return m.Provider == openAI })
+		models = append(models, named...)
+	}
+	return build(models)
+}
+
+const openAI = "openai"
+
+func decode(data []byte) ([]Model, error) {
+	var file struct {
+		Models []Model `json:"models"`
+	}
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&file); err != nil {
+		return nil, fmt.Errorf("decode: %w", err)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("decode: text after the end")
+	}
+	for i := range file.Models {
+		file.Models[i].Provider, _, _ = strings.Cut(file.Models[i].ID, ":")
+	}
+	return file.Models, nil
+}
+
+func build(models []Model) (*Catalog, error) {
+	c := &Catalog{models: models, byID: make(map[string]int, len(models))}
+	var errs []error
+	for i, m := range models {
+		if err := m.validate(); err != nil {
+			errs = append(errs, fmt.Errorf("model %q: %w", m.ID, err))
+		}
+		if _, dup := c.byID[m.ID]; dup {
+			errs = append(errs, fmt.Errorf("model %q: listed twice", m.ID))
+		}
+		c.byID[m.ID] = i
+	}
+	if len(models) == 0 {
+		errs = append(errs, errors.New("no models"))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// Models lists all models in order. The slice is the caller's.
+func (c *Catalog) Models() []Model { return slices.Clone(c.models) }
+
+// Model finds a model by its full id.
+func (c *Catalog) Model(id string) (Model, bool) {
+	i, ok := c.byID[id]
+	if !ok {
+		return Model{}, false
+	}
+	return c.models[i], true
+}
+
+// Default returns the model for who has chosen none: the first usable one that is marked as default, else the first
+// usable one that costs something (somebody configured it), else the first usable one.
+func (c *Catalog) Default(usable func(Model) bool) (Model, bool) {
+	rank := func(m Model) int {
+		switch {
+		case m.Default:
+			return 2
+		case m.Provider != demo:
+			return 1
+		}
+		return 0
+	}
+	best := -1
+	for i, m := range c.models {
+		if usable(m) && (best < 0 || rank(m) > rank(c.models[best])) {
+			best = i
+		}
+	}
+	if best < 0 {
+		return Model{}, false
+	}
+	return c.models[best], true
+}
+
+const demo = "demo"

@@ -1,0 +1,158 @@
+package stream
+
+import "encoding/json"
+
+type partKind uint8
+
+const (
+	partStep partKind = iota
+	partText
+	partReasoning
+	partTool
+	partSource
+	partFile
+	partData
+)
+
+// wire is the kind's name in chunk types and part types, where it has one for both.
+func (k partKind) wire() string {
+	if k == partReasoning {
+		return "reasoning"
+	}
+	return "text"
+}
+
+type toolState uint8
+
+const (
+	inputStreaming toolState = iota
+	inputAvailable
+	outputAvailable
+	outputError
+)
+
+var toolStates = [...]string{"input-streaming", "input-available", "output-available", "output-error"}
+
+// part is one part of the reply as it will be stored. Which fields mean something depends on kind.
+type part struct {
+	kind partKind
+	// id is the chunk id of text and reasoning, the call id of tools, the source id, the id of data.
+	id string
+	// block is the provider's name of a text or reasoning block; open says that more may come.
+	block string
+	open  bool
+	// text of text and reasoning; of tools the raw arguments while they stream.
+	text []byte
+	// name of the tool or of the data; title of a source.
+	name      string
+	url       string
+	mediaType string
+	meta      json.RawMessage
+
+	state     toolState
+	dynamic   bool
+	input     json.RawMessage
+	output    json.RawMessage
+	errorText string
+	// badInput: the call ended before its input was good, with tool-input-error.
+	badInput bool
+}
+
+// appendStored appends the part as a member of UIMessage.parts.
+func (p *part) appendStored(dst []byte) []byte {
+	e := encoder{buf: dst}
+	switch p.kind {
+	case partStep:
+		e.buf = append(e.buf, `{"type":"step-start"`...)
+	case partText, partReasoning:
+		e.buf = append(e.buf, `{"type":"`+p.kind.wire()+`"`...)
+		e.key("text")
+		e.buf = appendString(e.buf, p.text)
+		if p.open {
+			e.string("state", "streaming")
+		} else {
+			e.string("state", "done")
+		}
+		e.raw("providerMetadata", p.meta)
+	case partTool:
+		e.buf = p.appendTool(e.buf)
+	case partSource:
+		e.buf = append(e.buf, `{"type":"source-url"`...)
+		e.string("sourceId", p.id)
+		e.string("url", p.url)
+		e.optional("title", p.name)
+	case partFile:
+		e.buf = append(e.buf, `{"type":"file"`...)
+		e.string("mediaType", p.mediaType)
+		e.string("url", p.url)
+	case partData:
+		e.buf = append(e.buf, `{"type":`...)
+		e.buf = appendString(e.buf, "data-"+p.name)
+		e.optional("id", p.id)
+		e.raw("data", p.output)
+	}
+	return append(e.buf, '}')
+}
+
+func (p *part) appendTool(dst []byte) []byte {
+	e := encoder{buf: dst}
+	e.buf = append(e.buf, `{"type":`...)
+	if p.dynamic {
+		e.buf = append(e.buf, `"dynamic-tool"`...)
+		e.string("toolName", p.name)
+	} else {
+		e.buf = appendString(e.buf, "tool-"+p.name)
+	}
+	e.string("toolCallId", p.id)
+	e.string("state", toolStates[p.state])
+	e.raw("input", p.input)
+	e.raw("output", p.output)
+	if p.state == outputError {
+		e.string("errorText", p.errorText)
+	}
+	e.raw("callProviderMetadata", p.meta)
+	return e.buf
+}
+
+// replay appends the chunks that lead a client to this part.
+func (p *part) replay(e *encoder) {
+	switch p.kind {
+	case partStep:
+		e.startStep()
+	case partText, partReasoning:
+		e.blockStart(p.kind.wire(), p.id, nil)
+		if len(p.text) > 0 {
+			e.blockDelta(p.kind.wire(), p.id, p.text)
+		}
+		if !p.open {
+			e.blockEnd(p.kind.wire(), p.id, p.meta)
+		}
+	case partTool:
+		p.replayTool(e)
+	case partSource:
+		e.sourceURL(p.id, p.url, p.name)
+	case partFile:
+		e.file(p.url, p.mediaType)
+	case partData:
+		e.data(p.name, p.id, p.output, false)
+	}
+}
+
+func (p *part) replayTool(e *encoder) {
+	switch {
+	case p.state == inputStreaming:
+		e.toolInputStart(p.id, p.name, p.dynamic)
+		if len(p.text) > 0 {
+			e.toolInputDelta(p.id, p.text)
+		}
+	case p.state == outputError && p.badInput:
+		e.toolInputError(p.id, p.name, p.input, p.errorText, p.dynamic)
+	default:
+		e.toolInputAvailable(p.id, p.name, p.input, p.dynamic)
+		if p.state == outputAvailable {
+			e.toolOutputAvailable(p.id, p.output, p.dynamic)
+		} else if p.state == outputError {
+			e.toolOutputError(p.id, p.errorText, p.dynamic)
+		}
+	}
+}
