@@ -3,6 +3,7 @@ package tenant
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -31,7 +32,7 @@ func (b *Brain) UserID() uuid.UUID { return b.id }
 // together with what opens and with what commits the transaction, so that a unit whose statements do not depend on each
 // other's results costs one round trip.
 //
-// fn may run twice: after a change of the schema that made a prepared plan void, after a migration elsewhere, and when the
+// fn may run again, once for each reason: after a change of the schema that made a prepared plan void, after a migration elsewhere, and when the
 // connection was lost before COMMIT was sent. Errors of the database come as *problem.Error where they have a public face;
 // what fn returns comes back as it is.
 func (b *Brain) Tx(ctx context.Context, fn func(*Tx) error) error {
@@ -44,25 +45,41 @@ func (b *Brain) Tx(ctx context.Context, fn func(*Tx) error) error {
 }
 
 func (b *Brain) run(ctx context.Context, fn func(*Tx) error) error {
-	for retried := false; ; retried = true {
+	return b.db.retry(func(bindFirst bool) (reason string, err error) {
 		o, ok := b.db.opened.GetIfPresent(b.schema)
 		if !ok {
-			var err error
 			if o, err = b.db.open(ctx, b.schema, b.id); err != nil {
-				return err
+				return "", err
 			}
 		}
-		reason, err := b.db.attempt(ctx, b.lane, b.schema, func(tx *Tx) {
+		reason, err = b.db.attempt(ctx, b.lane, b.schema, func(tx *Tx) error {
 			tx.bind(b.schema, o)
 			tx.prove(b.db.latest)
+			if bindFirst {
+				return tx.Flush()
+			}
+			return nil
 		}, fn)
-		if err == nil || reason == "" || retried {
-			return err
-		}
 		if reason == retryStale {
 			b.db.opened.Invalidate(b.schema)
 		}
-		b.db.metrics.retries.WithLabelValues(reason).Inc()
+		return reason, err
+	})
+}
+
+// retry runs attempts until one succeeds, or fails for no reason to try again or for one that was tried already.
+//
+// Statements are prepared before a binding takes effect, so against the template. Where its columns have other types than
+// the user's, a plan is void from the start: an attempt after retryPlan binds first.
+func (db *DB) retry(attempt func(bindFirst bool) (reason string, err error)) error {
+	var tried []string
+	for {
+		reason, err := attempt(slices.Contains(tried, retryPlan))
+		if err == nil || reason == "" || slices.Contains(tried, reason) {
+			return err
+		}
+		tried = append(tried, reason)
+		db.metrics.retries.WithLabelValues(reason).Inc()
 	}
 }
 
@@ -71,11 +88,12 @@ const (
 	retryPlan  = "plan"
 	retryStale = "stale"
 	retryLost  = "connection"
+	retryUnfit = "unfit"
 )
 
 // attempt runs one transaction on a lane. The reason, if any, says that nothing was committed and why another attempt may
 // succeed.
-func (db *DB) attempt(ctx context.Context, l *lane, tag string, begin func(*Tx), fn func(*Tx) error) (reason string, err error) {
+func (db *DB) attempt(ctx context.Context, l *lane, tag string, begin, fn func(*Tx) error) (reason string, err error) {
 	conn, err := db.acquire(ctx, l, tag)
 	if err != nil {
 		return "", err
@@ -84,11 +102,11 @@ func (db *DB) attempt(ctx context.Context, l *lane, tag string, begin func(*Tx),
 	defer conn.Release()
 	defer tx.rollback()
 	tx.add(sqlBegin, nil)
-	if begin != nil {
-		begin(tx)
-	}
 	committing := false
-	if err = fn(tx); err == nil {
+	if err = begin(tx); err == nil {
+		err = fn(tx)
+	}
+	if err == nil {
 		committing = true
 		err = tx.commit()
 	}
@@ -108,9 +126,13 @@ func (db *DB) attempt(ctx context.Context, l *lane, tag string, begin func(*Tx),
 		return retryPlan, err
 	case HasState(cause, stateUnbound), HasState(cause, stateBehind), errors.Is(cause, ErrMissing):
 		return retryStale, err
+	case !tx.bound && tx.sent && isServerError(cause):
+		// The connection is not as it should be, or a session setting was left behind on it.
+		_ = conn.Conn().Close(ctx)
+		return retryUnfit, err
 	case HasState(cause, stateReadOnly):
 		_ = conn.Conn().Close(ctx)
-		return "", err
+		return retryLost, err
 	case ctx.Err() == nil && conn.Conn().IsClosed() && (!committing || pgconn.SafeToRetry(cause)):
 		return retryLost, err
 	}
@@ -120,23 +142,24 @@ func (db *DB) attempt(ctx context.Context, l *lane, tag string, begin func(*Tx),
 // registration reads the registry's entry of the user: nil if there is none that the primary key opens.
 func (b *Brain) registration(ctx context.Context) (version *int32, err error) {
 	queries := publicdb.New()
-	for retried := false; ; retried = true {
-		var row *Result[int32]
-		reason, err := b.db.attempt(ctx, b.lane, b.schema, func(tx *Tx) { tx.bind(b.schema, b.opening) }, func(tx *Tx) error {
+	var row *Result[int32]
+	err = b.db.retry(func(bool) (string, error) {
+		return b.db.attempt(ctx, b.lane, b.schema, func(tx *Tx) error {
+			tx.bind(b.schema, b.opening)
+			return nil
+		}, func(tx *Tx) error {
 			row = Queue(tx, func(db DBTX) (int32, error) { return queries.TenantRegistration(ctx, db) })
 			return nil
 		})
-		switch {
-		case err != nil && reason != "" && !retried:
-			continue
-		case err != nil:
-			return nil, err
-		case errors.Is(row.Err(), pgx.ErrNoRows):
-			return nil, nil
-		}
-		v := row.Value()
-		return &v, nil
+	})
+	if err != nil {
+		return nil, err
 	}
+	if errors.Is(row.Err(), pgx.ErrNoRows) {
+		return nil, nil
+	}
+	v := row.Value()
+	return &v, nil
 }
 
 // Public runs fn in a transaction that is bound to nobody: it reaches the tables of the public brain that belong to no
@@ -144,10 +167,10 @@ func (b *Brain) registration(ctx context.Context) (version *int32, err error) {
 func (db *DB) Public(ctx context.Context, fn func(*Tx) error) error {
 	ctx, cancel := context.WithTimeout(ctx, db.opts.UnitTimeout)
 	defer cancel()
-	for retried := false; ; retried = true {
-		reason, err := db.attempt(ctx, db.laneOf("public"), "public", nil, fn)
-		if err == nil || reason == "" || retried {
-			return db.publicError(err)
-		}
-	}
+	return db.publicError(db.retry(func(bool) (string, error) {
+		return db.attempt(ctx, db.laneOf("public"), "public", func(tx *Tx) error {
+			tx.bind(templateSchema, opening{})
+			return nil
+		}, fn)
+	}))
 }

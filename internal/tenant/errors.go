@@ -108,3 +108,8 @@ func isConnectError(err error) bool {
 	var connectErr *pgconn.ConnectError
 	return errors.As(err, &connectErr)
 }
+
+func isServerError(err error) bool {
+	var pgErr *pgconn.PgError
+	return errors.As(err, &pgErr)
+}

@@ -31,6 +31,8 @@ type Tx struct {
 	queue []*queued
 	// opening is the number of statements that only open the transaction.
 	opening int
+	// bound says that the opening statements have succeeded.
+	bound   bool
 	sent    bool
 	failed  error
 	metrics *metrics
@@ -48,20 +50,29 @@ func (tx *Tx) add(sql string, args []any) {
 // bind gives the transaction its schema and the key of its seal, until it ends.
 func (tx *Tx) bind(schema string, o opening) {
 	tx.add(sqlBind, []any{schema + ", pg_temp", o.key})
+	tx.then(func(err error) error {
+		tx.bound = err == nil
+		return err
+	})
+}
+
+// then looks at the result of what was added last.
+func (tx *Tx) then(look func(error) error) {
+	added := tx.queue[len(tx.queue)-1]
+	read := added.read
+	added.read = func(db DBTX) error { return look(read(db)) }
 }
 
 // prove makes the transaction fail unless the bound key opens the bound schema and that has at least the version.
 func (tx *Tx) prove(version int32) {
 	tx.add(tx.tag+sqlProve, []any{version})
-	proof := tx.queue[len(tx.queue)-1]
-	read := proof.read
-	proof.read = func(db DBTX) error {
-		err := read(db)
+	tx.then(func(err error) error {
+		tx.bound = err == nil
 		if HasState(err, stateNoTable) {
 			return fmt.Errorf("%w: %w", ErrMissing, err)
 		}
 		return err
-	}
+	})
 }
 
 // queued is a statement that waits for the next round trip.

@@ -51,7 +51,24 @@ type Option func(*tenant.Options)
 func New(t testing.TB, options ...Option) *Database {
 	t.Helper()
 	super := superuserURL(t)
-	template := ensureTemplate(t, super)
+	d := create(t, super, ensureTemplate(t, super), options)
+	// Privileges on the database itself and settings per database are not cloned.
+	if err := d.DB.Migrate(t.Context(), false, nil); err != nil {
+		t.Fatalf("migrate clone: %v", err)
+	}
+	return d
+}
+
+// NewEmpty makes a database that nothing has migrated yet, for other migrations than the product's.
+func NewEmpty(t testing.TB, options ...Option) *Database {
+	t.Helper()
+	super := superuserURL(t)
+	ensureTemplate(t, super)
+	return create(t, super, "template1", options)
+}
+
+func create(t testing.TB, super, template string, options []Option) *Database {
+	t.Helper()
 	name := "tb_test_" + randomHex(6)
 	execSuper(t, super, fmt.Sprintf("CREATE DATABASE %s TEMPLATE %s OWNER %s", name, template, ownerRole))
 	d := &Database{
@@ -73,10 +90,6 @@ func New(t testing.TB, options ...Option) *Database {
 		PublicMigrations: tern.Public(), TenantMigrations: tern.Tenant(), Lanes: 4,
 	}
 	d.DB = d.Kernel(t, options...)
-	// Privileges on the database itself and settings per database are not cloned.
-	if err := d.DB.Migrate(t.Context(), false, nil); err != nil {
-		t.Fatalf("migrate clone: %v", err)
-	}
 	return d
 }
 

@@ -32,6 +32,12 @@ COMMENT ON TABLE public.tenants IS 'One row per user who has, or is getting, a p
 
 CREATE INDEX tenants_failed ON public.tenants (failed_at) WHERE failed_at IS NOT NULL;
 
+-- The seal of the public brain begins here: of this table, a statement sees only the row whose key is bound. The
+-- expression is a sub-select, so that it is evaluated once per statement and not once per row.
+ALTER TABLE public.tenants ENABLE ROW LEVEL SECURITY;
+CREATE POLICY seal ON public.tenants FOR SELECT
+  USING (lock = (SELECT sha256(convert_to(current_setting('twobrains.key', true), 'UTF8'))));
+
 CREATE TABLE public.instances (
   id           uuid PRIMARY KEY,
   version      text NOT NULL,

@@ -1,5 +1,5 @@
--- The product's part of the public brain. Every table here has one owner per row; its policy shows only the rows of the
--- user whose key is bound (see the seal in 003), whatever the WHERE clause says.
+-- The product's part of the public brain. Every table here has one owner per row; its policy, at the end, shows only the
+-- rows of the user whose key is bound, whatever the WHERE clause says.
 
 CREATE TABLE public.user_settings (
   user_id             uuid PRIMARY KEY,
@@ -70,6 +70,21 @@ COMMENT ON COLUMN public.usage_daily.input_tokens IS 'All input tokens, cached o
 COMMENT ON COLUMN public.usage_daily.output_tokens IS 'All output tokens, reasoning included.';
 
 CREATE INDEX usage_daily_by_day ON public.usage_daily (day, model);
+
+-- The operators are leakproof, so that a query still reaches its indexes under the seal.
+DO $$
+DECLARE
+  t text;
+BEGIN
+  FOREACH t IN ARRAY ARRAY['user_settings', 'user_api_keys', 'user_mcp_servers', 'quota_counters', 'usage_daily'] LOOP
+    EXECUTE format('ALTER TABLE public.%I ENABLE ROW LEVEL SECURITY', t);
+    EXECUTE format($p$
+      CREATE POLICY seal ON public.%I
+        USING (user_id = (SELECT o.user_id FROM public.tenants o
+          WHERE o.lock = (SELECT sha256(convert_to(current_setting('twobrains.key', true), 'UTF8')))))$p$, t);
+  END LOOP;
+END
+$$;
 
 ---- create above / drop below ----
 
