@@ -31,7 +31,7 @@ func newAdminAPI(base string, client *http.Client) *adminAPI {
 
 // identity returns nil if there is none.
 func (a *adminAPI) identity(ctx context.Context, id uuid.UUID) (*adminIdentity, error) {
-	i, resp, err := a.api.IdentityAPI.GetIdentity(ctx, id.String()).Execute()
+	i, resp, err := a.api.IdentityAPI.GetIdentity(ctx, id.String()).Execute() //nolint:bodyclose // client-go has read and closed it
 	switch {
 	case resp != nil && resp.StatusCode == http.StatusNotFound:
 		return nil, nil
@@ -93,7 +93,7 @@ func (a *adminAPI) overwritePassword(ctx context.Context, i *adminIdentity) erro
 		Credentials: &ory.IdentityWithCredentials{Password: &ory.IdentityWithCredentialsPassword{
 			Config: &ory.IdentityWithCredentialsPasswordConfig{Password: &password},
 		}},
-	}).Execute()
+	}).Execute() //nolint:bodyclose // client-go has read and closed it
 	if err != nil && !gone(resp) {
 		return adminError("overwrite password", resp)
 	}
@@ -107,7 +107,7 @@ func (a *adminAPI) unlinkAccounts(ctx context.Context, i *adminIdentity) error {
 		return nil
 	}
 	for _, link := range links.Identifiers {
-		resp, err := a.api.IdentityAPI.DeleteIdentityCredentials(ctx, i.Id, "oidc").Identifier(link).Execute()
+		resp, err := a.api.IdentityAPI.DeleteIdentityCredentials(ctx, i.Id, "oidc").Identifier(link).Execute() //nolint:bodyclose // client-go has read and closed it
 		if err != nil && !gone(resp) {
 			return adminError("unlink account", resp)
 		}
@@ -116,7 +116,7 @@ func (a *adminAPI) unlinkAccounts(ctx context.Context, i *adminIdentity) error {
 }
 
 func (a *adminAPI) endSessions(ctx context.Context, i *adminIdentity) error {
-	resp, err := a.api.IdentityAPI.DeleteIdentitySessions(ctx, i.Id).Execute()
+	resp, err := a.api.IdentityAPI.DeleteIdentitySessions(ctx, i.Id).Execute() //nolint:bodyclose // client-go has read and closed it
 	if err != nil && !gone(resp) {
 		return adminError("end sessions", resp)
 	}
@@ -136,7 +136,7 @@ func (a *adminAPI) recordProved(ctx context.Context, i *adminIdentity) error {
 	metadata[provedKey] = i.verified()
 	_, resp, err := a.api.IdentityAPI.PatchIdentity(ctx, i.Id).JsonPatch([]ory.JsonPatch{
 		{Op: "add", Path: "/metadata_admin", Value: metadata},
-	}).Execute()
+	}).Execute() //nolint:bodyclose // client-go has read and closed it
 	if err != nil && !gone(resp) {
 		return adminError("record proof of address", resp)
 	}

@@ -147,8 +147,8 @@ func (h *Hooks) register(ctx context.Context, e hookEvent) error {
 // brings does not exist yet: Kratos makes it after the hooks.) Then the proof is recorded with the identity, so that
 // what its owner adds from now on stays.
 //
-// The record is ours because Kratos v1.3.1 does not keep what we would need: a login by code sets no verified_at, and
-// every change of an identity renews the updated_at of all its credentials.
+// The record is ours because Kratos v1.3.1 does not keep what we would need: a login by code sets no verified_at (the next
+// change of the identity does, whenever that is), and every change renews the rows of all credentials.
 func (h *Hooks) prove(ctx context.Context, e hookEvent) error {
 	identity, err := h.admin.identity(ctx, e.identity)
 	if err != nil || identity == nil || !identity.hasUnrecorded() {

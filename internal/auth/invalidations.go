@@ -78,7 +78,7 @@ func (i *Invalidations) Run(ctx context.Context) error {
 		return nil
 	}
 	subscription := i.client.Subscribe(ctx, i.channel)
-	defer subscription.Close()
+	defer func() { _ = subscription.Close() }()
 	messages := subscription.Channel()
 	for {
 		select {

@@ -43,7 +43,7 @@ func TestKratosToken(t *testing.T) {
 	require.Equal(t, email, u.Email())
 	require.Equal(t, "aal1", u.AAL())
 	require.Empty(t, meta.SetCookie)
-	require.Equal(t, k.Sessions(t, u.ID()), []string{u.SessionID()})
+	require.Equal(t, []string{u.SessionID()}, k.Sessions(t, u.ID()))
 	require.NoError(t, v.Ready(t.Context()))
 
 	// Revoked behind our back: noticed when the TTL is over, or at once by those who must know.

@@ -68,6 +68,7 @@ func (k *kratos) whoami(ctx context.Context, cred Credential) (session, error) {
 	if resp == nil {
 		return session{}, unavailable(fmt.Errorf("ask whoami: %w", err))
 	}
+	defer resp.Body.Close()
 	switch {
 	case resp.StatusCode == http.StatusOK && err == nil:
 		return k.accept(s, resp)

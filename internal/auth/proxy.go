@@ -138,7 +138,9 @@ func (p *Proxy) Handle(c *fiber.Ctx) error {
 		}
 	}
 
-	request, err := p.request(c, method, path, query, contentType, body, header, cred)
+	ctx, stop := context.WithTimeout(context.Background(), p.options.Timeout)
+	defer stop()
+	request, err := p.request(ctx, c, method, path, query, contentType, body, header, cred)
 	if err != nil {
 		return err
 	}
@@ -185,9 +187,7 @@ func proxyBody(c *fiber.Ctx, method string, header func(string) string) (body []
 }
 
 func (p *Proxy) forward(c *fiber.Ctx, request *http.Request) error {
-	ctx, stop := context.WithTimeout(context.Background(), p.options.Timeout)
-	defer stop()
-	resp, err := p.client.Do(request.WithContext(ctx))
+	resp, err := p.client.Do(request)
 	if err != nil {
 		return unavailable(fmt.Errorf("forward to kratos: %w", err))
 	}
@@ -200,7 +200,7 @@ func (p *Proxy) forward(c *fiber.Ctx, request *http.Request) error {
 		return unavailable(fmt.Errorf("forward to kratos: status %d", resp.StatusCode))
 	}
 	if resp.StatusCode == http.StatusUnauthorized {
-		if err := p.options.Verifier.Ready(ctx); err != nil { // see whoami
+		if err := p.options.Verifier.Ready(request.Context()); err != nil { // see whoami
 			return unavailable(fmt.Errorf("doubt kratos: %w", err))
 		}
 	}

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,12 +24,12 @@ var forwardedHeaders = []string{"Accept", "Accept-Language", "Origin", "User-Age
 const maxForwardedHeader = 2048
 
 // request makes what is sent to Kratos.
-func (p *Proxy) request(c *fiber.Ctx, method, path, query, contentType string, body []byte, header func(string) string,
+func (p *Proxy) request(ctx context.Context, c *fiber.Ctx, method, path, query, contentType string, body []byte, header func(string) string,
 	cred Credential,
 ) (*http.Request, error) {
 	u := *p.upstream
 	u.Path, u.RawQuery = u.Path+path, query
-	r, err := http.NewRequest(method, u.String(), bytes.NewReader(body))
+	r, err := http.NewRequestWithContext(ctx, method, u.String(), bytes.NewReader(body))
 	if err != nil {
 		return nil, problem.New(problem.CodeBadRequest, "The request cannot be read.").Because(err)
 	}
@@ -49,7 +50,7 @@ func (p *Proxy) request(c *fiber.Ctx, method, path, query, contentType string, b
 	case cookies != "":
 		r.Header.Set("Cookie", cookies)
 	}
-	r.Header.Set("X-Forwarded-For", c.IP())
+	r.Header.Set("X-Forwarded-For", strings.Clone(c.IP()))
 	r.Header.Set("X-Forwarded-Host", p.origin.Host)
 	r.Header.Set("X-Forwarded-Proto", p.origin.Scheme)
 	return r, nil
@@ -93,7 +94,11 @@ func (p *Proxy) respond(c *fiber.Ctx, resp *http.Response, body []byte) error {
 	case isMediaType(contentType, fiber.MIMEApplicationJSON):
 		c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
 		if resp.StatusCode >= 400 {
-			body = scrub(body)
+			clean, inside := scrub(body)
+			if inside {
+				return unavailable(fmt.Errorf("forward to kratos: internal error with status %d", resp.StatusCode))
+			}
+			body = clean
 		}
 	case isMediaType(contentType, "text/javascript"), isMediaType(contentType, "application/javascript"):
 		c.Set(fiber.HeaderContentType, "text/javascript; charset=utf-8")
@@ -122,7 +127,7 @@ func (p *Proxy) respond(c *fiber.Ctx, resp *http.Response, body []byte) error {
 // allowed_return_urls and for its OIDC providers to say.)
 func (p *Proxy) isPublic(location string) bool {
 	u, err := url.Parse(location)
-	if err != nil {
+	if err != nil || strings.Contains(location, `\`) { // browsers take it for a slash
 		return false
 	}
 	if u.Scheme == "" && u.Host == "" {
@@ -131,18 +136,24 @@ func (p *Proxy) isPublic(location string) bool {
 	return (u.Scheme == "http" || u.Scheme == "https") && u.Host != p.upstream.Host
 }
 
-// scrub takes the member out of Kratos's errors that may quote its inside. State of flows has none and stays as it is.
-func scrub(body []byte) []byte {
+// scrub takes the member out of Kratos's errors that may quote its inside. An error that is Kratos's own is all about its
+// inside, whatever its status: that a hook could not be called comes as a 400 with the hook's address. State of flows is
+// no error and stays as it is.
+func scrub(body []byte) (clean []byte, inside bool) {
 	var answer map[string]json.RawMessage
 	if json.Unmarshal(body, &answer) != nil || answer["error"] == nil {
-		return body
+		return body, false
+	}
+	var status struct{ Code int }
+	if json.Unmarshal(answer["error"], &status) == nil && status.Code >= http.StatusInternalServerError {
+		return nil, true
 	}
 	var inner map[string]json.RawMessage
 	if json.Unmarshal(answer["error"], &inner) != nil || inner["debug"] == nil {
-		return body
+		return body, false
 	}
 	delete(inner, "debug")
 	answer["error"], _ = json.Marshal(inner)
-	clean, _ := json.Marshal(answer)
-	return clean
+	clean, _ = json.Marshal(answer)
+	return clean, false
 }

@@ -33,7 +33,7 @@ type LoginLimits struct {
 	Credential Rate
 }
 
-// DefaultLoginLimits: an office behind one address can sign in, a guesser of 6-digit codes has 1,440 tries a day.
+// DefaultLoginLimits let an office behind one address sign in, and leave a guesser of 6-digit codes 1,440 tries a day.
 var DefaultLoginLimits = LoginLimits{
 	Address:    Rate{60, 10 * time.Minute},
 	Identifier: Rate{10, 10 * time.Minute},
@@ -88,7 +88,6 @@ func (l *loginLimiter) check(c *fiber.Ctx, cred Credential, contentType string, 
 	if err != nil {
 		return problem.New(problem.CodeUnavailable, "Signing in is not possible right now.").After(5 * time.Second).Because(err)
 	}
-	d.Limit.Key = ""
 	ratelimit.Headers(d, c.Set)
 	if !d.Allowed {
 		return problem.New(problem.CodeRateLimited, "Too many attempts; wait a while.").After(d.RetryAfter)

@@ -15,14 +15,13 @@ var errAnswerTooLong = errors.New("answer exceeds the limit")
 
 func newTransport() *http.Transport {
 	return &http.Transport{
-		Proxy:                 nil, // Kratos is a neighbour: HTTP_PROXY must not see session tokens
-		DialContext:           (&net.Dialer{Timeout: 2 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
-		MaxIdleConns:          128,
-		MaxIdleConnsPerHost:   128,
-		IdleConnTimeout:       60 * time.Second,
-		TLSHandshakeTimeout:   2 * time.Second,
-		ResponseHeaderTimeout: 15 * time.Second,
-		ForceAttemptHTTP2:     true,
+		Proxy:               nil, // Kratos is a neighbour: HTTP_PROXY must not see session tokens
+		DialContext:         (&net.Dialer{Timeout: 2 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		MaxIdleConns:        128,
+		MaxIdleConnsPerHost: 128,
+		IdleConnTimeout:     60 * time.Second,
+		TLSHandshakeTimeout: 2 * time.Second,
+		ForceAttemptHTTP2:   true,
 	}
 }
 
@@ -37,6 +36,7 @@ func newClient(transport http.RoundTripper, timeout time.Duration) *http.Client 
 
 type cappedTransport struct{ http.RoundTripper }
 
+// RoundTrip bounds the answer's body.
 func (t cappedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	resp, err := t.RoundTripper.RoundTrip(r)
 	if err != nil {

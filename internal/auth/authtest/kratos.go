@@ -84,21 +84,47 @@ func (s *Server) Identity(tb testing.TB, email string) uuid.UUID {
 // Create makes an identity with an address, verified or not, and, unless empty, a password.
 func (s *Server) Create(tb testing.TB, email string, verified bool, password string) uuid.UUID {
 	tb.Helper()
+	credentials := map[string]any{}
+	if password != "" {
+		credentials["password"] = map[string]any{"config": map[string]any{"password": password}}
+	}
+	return s.create(tb, email, verified, credentials)
+}
+
+// CreateLinked makes an identity with an address, verified or not, and a link to an account at an OIDC provider.
+func (s *Server) CreateLinked(tb testing.TB, email string, verified bool, provider, subject string) uuid.UUID {
+	tb.Helper()
+	return s.create(tb, email, verified, map[string]any{"oidc": map[string]any{"config": map[string]any{
+		"providers": []any{map[string]any{"provider": provider, "subject": subject}},
+	}}})
+}
+
+func (s *Server) create(tb testing.TB, email string, verified bool, credentials map[string]any) uuid.UUID {
+	tb.Helper()
 	status := "pending"
 	if verified {
 		status = "completed"
 	}
-	body := map[string]any{
+	var made struct{ ID uuid.UUID }
+	s.admin(tb, http.MethodPost, "/identities", map[string]any{
 		"schema_id":            "user_v1",
 		"traits":               map[string]any{"email": email},
 		"verifiable_addresses": []any{map[string]any{"value": email, "via": "email", "verified": verified, "status": status}},
-	}
-	if password != "" {
-		body["credentials"] = map[string]any{"password": map[string]any{"config": map[string]any{"password": password}}}
-	}
-	var made struct{ ID uuid.UUID }
-	s.admin(tb, http.MethodPost, "/identities", body, &made, http.StatusCreated)
+		"credentials":          credentials,
+	}, &made, http.StatusCreated)
 	return made.ID
+}
+
+// Links counts an identity's links to accounts at OIDC providers.
+func (s *Server) Links(tb testing.TB, id uuid.UUID) int {
+	tb.Helper()
+	var link struct{ Identifiers []string }
+	if raw, ok := s.Details(tb, id).Credentials["oidc"]; ok {
+		if err := json.Unmarshal(raw, &link); err != nil {
+			tb.Fatalf("read credentials: %v", err)
+		}
+	}
+	return len(link.Identifiers)
 }
 
 // Details is what the admin API tells of an identity.
@@ -121,11 +147,18 @@ func (s *Server) Details(tb testing.TB, id uuid.UUID) Details {
 	return d
 }
 
-// Patch applies JSON patch operations to an identity: pairs of path and value, which are replaced.
+// Verify marks the address of an identity as verified.
+func (s *Server) Verify(tb testing.TB, id uuid.UUID) {
+	tb.Helper()
+	s.Patch(tb, id, "/verifiable_addresses/0/verified", true)
+	s.Patch(tb, id, "/verifiable_addresses/0/status", "completed")
+}
+
+// Patch sets one member of an identity, named by its JSON pointer.
 func (s *Server) Patch(tb testing.TB, id uuid.UUID, path string, value any) {
 	tb.Helper()
 	s.admin(tb, http.MethodPatch, "/identities/"+id.String(),
-		[]any{map[string]any{"op": "replace", "path": path, "value": value}}, nil, http.StatusOK)
+		[]any{map[string]any{"op": "add", "path": path, "value": value}}, nil, http.StatusOK)
 }
 
 // Delete removes an identity with everything of it.
@@ -152,7 +185,7 @@ func (s *Server) Extend(tb testing.TB, sessionID string) {
 	if err != nil {
 		tb.Fatalf("connect to the database of Kratos: %v", err)
 	}
-	defer conn.Close(context.Background())
+	defer func() { _ = conn.Close(context.Background()) }()
 	tag, err := conn.Exec(tb.Context(), "UPDATE sessions SET expires_at = now() AT TIME ZONE 'UTC' + interval '1 hour' WHERE id = $1", sessionID)
 	if err != nil || tag.RowsAffected() != 1 {
 		tb.Fatalf("shorten session: %v, %v", tag, err)
