@@ -69,6 +69,7 @@ func decode(data []byte) ([]Model, error) {
 
 func build(models []Model) (*Catalog, error) {
 	c := &Catalog{models: models, byID: make(map[string]int, len(models))}
+	defaults := map[string]bool{}
 	var errs []error
 	for i, m := range models {
 		if err := m.validate(); err != nil {
@@ -77,7 +78,10 @@ func build(models []Model) (*Catalog, error) {
 		if _, dup := c.byID[m.ID]; dup {
 			errs = append(errs, fmt.Errorf("model %q: listed twice", m.ID))
 		}
-		c.byID[m.ID] = i
+		if m.Default && defaults[m.Provider] {
+			errs = append(errs, fmt.Errorf("model %q: second default of provider %s", m.ID, m.Provider))
+		}
+		c.byID[m.ID], defaults[m.Provider] = i, defaults[m.Provider] || m.Default
 	}
 	if len(models) == 0 {
 		errs = append(errs, errors.New("no models"))
@@ -101,7 +105,7 @@ func (c *Catalog) Model(id string) (Model, bool) {
 }
 
 // Default returns the model for who has chosen none: the first usable one that is marked as default, else the first
-// usable one that costs something (somebody configured it), else the first usable one.
+// usable one of a real provider, else the demo.
 func (c *Catalog) Default(usable func(Model) bool) (Model, bool) {
 	rank := func(m Model) int {
 		switch {

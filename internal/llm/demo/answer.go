@@ -15,12 +15,22 @@ func (c conversation) answer() string {
 			return "You have not told me your name in this conversation. Say “my name is …” and ask again."
 		}
 		return fmt.Sprintf("Your name is %s: you told me so earlier in this conversation.", c.name)
-	case c.mentions("remember", "first", "earlier", "history"):
+	case c.mentions("remember", "earlier", "history"), c.mentions("first") && c.mentions("message"):
 		return c.memory()
 	case c.users <= 1:
 		return c.introduction()
 	}
 	return fmt.Sprintf("%sYou wrote: %s\n\nThat is your message number %d here; %s%s", c.greeting(), quote(c.last), c.users, c.remembered(), c.instructions())
+}
+
+func (c conversation) toolIntroduction() string {
+	switch {
+	case c.written() != "":
+		return "I use the calculator for that.\n\n"
+	case c.mentions("time"):
+		return "I have no clock, but I can let the calculator work out how many seconds a day has.\n\n"
+	}
+	return "Here is a tool at work, the calculator.\n\n"
 }
 
 func (c conversation) greeting() string {

@@ -113,7 +113,7 @@ func (c conversation) wantsReasoning() bool {
 
 func (c conversation) wantsTool() bool {
 	return c.mentions("tool", "tools", "time", "calculate", "calculator", "compute") ||
-		(c.mentions("what's", "what", "how") && expressionPattern.MatchString(c.last))
+		(c.mentions("what's", "what", "how") && c.written() != "")
 }
 
 func (c conversation) reasoning() string {

@@ -49,11 +49,11 @@ func plan(req llm.Request) (script, error) {
 	}
 	if c.wantsTool() {
 		if slices.ContainsFunc(req.Tools, func(t llm.Tool) bool { return t.Name == calculate.Name }) {
-			sc.text = "I use the calculator for that.\n\n"
+			sc.text = c.toolIntroduction()
 			sc.calls, sc.finish = c.callsFor(c.expression()), llm.FinishToolCalls
 			return sc, nil
 		}
-		sc.text = "I would use the calculator for that, but this conversation offers me no tools."
+		sc.text = "I would use the calculator now, but this conversation offers me no tools."
 		return sc, nil
 	}
 	sc.text = c.answer()
@@ -157,10 +157,19 @@ func (c conversation) callsFor(expressions ...string) []llm.ToolCall {
 
 var expressionPattern = regexp.MustCompile(`[-+(]*[0-9.][-+*/%^(). 0-9]*[-+*/%^][-+*/%^(). 0-9]*[0-9)]`)
 
-// expression finds the first thing that looks like arithmetic; questions about time get the seconds of a day.
+// written finds the first thing in the newest message that looks like arithmetic.
+func (c conversation) written() string {
+	found := strings.TrimSpace(expressionPattern.FindString(c.last))
+	if len(found) > maxExpression {
+		return ""
+	}
+	return found
+}
+
+// expression is what to calculate; questions about time get the seconds of a day.
 func (c conversation) expression() string {
-	if found := expressionPattern.FindString(c.last); found != "" && len(found) <= maxExpression {
-		return strings.TrimSpace(found)
+	if found := c.written(); found != "" {
+		return found
 	}
 	if c.mentions("time") {
 		return "24*60*60"
