@@ -1,0 +1,199 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"twobrains/internal/auth"
+	"twobrains/internal/completion"
+	"twobrains/internal/llm/catalog"
+	"twobrains/internal/problem"
+	"twobrains/internal/settings"
+	"twobrains/internal/usage"
+)
+
+// Session is who the caller is.
+type Session struct {
+	User            SessionUser `json:"user"`
+	ExpiresAt       time.Time   `json:"expiresAt"`
+	AuthenticatedAt time.Time   `json:"authenticatedAt" doc:"When the last factor was given."`
+	AAL             string      `json:"aal" doc:"aal1, or aal2 after a second factor." example:"aal1"`
+}
+
+// SessionUser names the caller.
+type SessionUser struct {
+	ID    string `json:"id" format:"uuid"`
+	Email string `json:"email" doc:"For display; may be empty."`
+}
+
+// Settings is the wire form of settings.Settings.
+type Settings struct {
+	DefaultModel       *string `json:"defaultModel" doc:"Id of a model; null: none chosen."`
+	ReasoningEffort    *string `json:"reasoningEffort" enum:"off,low,medium,high" doc:"Null: left to the model."`
+	CustomInstructions string  `json:"customInstructions"`
+	Preferences        object  `json:"preferences" doc:"What clients want to remember."`
+}
+
+// Model is a model as the caller sees it.
+type Model struct {
+	ID            string               `json:"id" example:"openai:gpt-5.4-mini"`
+	Name          string               `json:"name"`
+	Description   string               `json:"description"`
+	Provider      string               `json:"provider"`
+	Access        string               `json:"access" enum:"platform,own-key" doc:"Whose key pays."`
+	Available     bool                 `json:"available" doc:"The caller can use it now."`
+	Reason        string               `json:"reason,omitempty" doc:"Why it is not available."`
+	Capabilities  catalog.Capabilities `json:"capabilities"`
+	ContextWindow int                  `json:"contextWindow" doc:"Tokens."`
+	OutputLimit   int                  `json:"outputLimit" doc:"Tokens of one reply."`
+	Efforts       []string             `json:"efforts" doc:"Amounts of reasoning that can be asked for."`
+	Default       bool                 `json:"default" doc:"Used where a request names none."`
+}
+
+// ModelList is the list of models.
+type ModelList struct {
+	Items []Model `json:"items"`
+}
+
+// Usage is the wire form of usage.Report.
+type Usage struct {
+	Day   Quota       `json:"day"`
+	Month Quota       `json:"month"`
+	Items []UsageItem `json:"items"`
+}
+
+// Quota of a UTC day or month.
+type Quota struct {
+	Used      int       `json:"used"`
+	Limit     int       `json:"limit"`
+	Remaining int       `json:"remaining"`
+	ResetsAt  time.Time `json:"resetsAt"`
+}
+
+// UsageItem is the usage of one model on one UTC day with one kind of key.
+type UsageItem struct {
+	Day               string `json:"day" format:"date"`
+	Model             string `json:"model"`
+	KeySource         string `json:"keySource" enum:"platform,own"`
+	Messages          int64  `json:"messages"`
+	InputTokens       int64  `json:"inputTokens" doc:"Cached ones included."`
+	CachedInputTokens int64  `json:"cachedInputTokens"`
+	OutputTokens      int64  `json:"outputTokens" doc:"Reasoning included."`
+	ReasoningTokens   int64  `json:"reasoningTokens"`
+	CostMicroUSD      int64  `json:"costMicroUsd" doc:"Millionths of a US dollar."`
+}
+
+func (s *Server) accountRoutes() {
+	const tag = "Account"
+	register(s, operation{
+		id: "getSession", method: http.MethodGet, path: "/api/session", tag: tag, summary: "Who am I",
+	}, func(_ context.Context, user auth.User, _ *struct{}) (*struct{ Body Session }, error) {
+		return &struct{ Body Session }{Session{
+			User:            SessionUser{ID: user.ID().String(), Email: user.Email()},
+			ExpiresAt:       user.ExpiresAt().UTC(),
+			AuthenticatedAt: user.AuthenticatedAt().UTC(),
+			AAL:             user.AAL(),
+		}}, nil
+	})
+
+	register(s, operation{
+		id: "listModels", method: http.MethodGet, path: "/api/models", tag: tag, summary: "List models",
+		description: "All that this installation offers, those the caller cannot use included.",
+	}, func(ctx context.Context, user auth.User, _ *struct{}) (*struct{ Body ModelList }, error) {
+		models, err := s.completions.Models(ctx, user)
+		if err != nil {
+			return nil, err
+		}
+		out := ModelList{Items: make([]Model, len(models))}
+		for i, m := range models {
+			out.Items[i] = wireModel(m)
+		}
+		return &struct{ Body ModelList }{out}, nil
+	})
+
+	type usageParams struct {
+		Days int `query:"days" minimum:"1" maximum:"366" default:"30" doc:"How far back, today included."`
+	}
+	register(s, operation{
+		id: "getUsage", method: http.MethodGet, path: "/api/usage", tag: tag, summary: "Quota and usage",
+		codes: []problem.Code{problem.CodeInvalid},
+	}, func(ctx context.Context, user auth.User, in *usageParams) (*struct{ Body Usage }, error) {
+		report, err := s.usage.Get(ctx, user, in.Days)
+		if err != nil {
+			return nil, err
+		}
+		return &struct{ Body Usage }{wireUsage(report)}, nil
+	})
+	s.settingsRoutes(tag)
+}
+
+func (s *Server) settingsRoutes(tag string) {
+	type output struct{ Body Settings }
+	register(s, operation{
+		id: "getSettings", method: http.MethodGet, path: "/api/settings", tag: tag, summary: "Get settings",
+	}, func(ctx context.Context, user auth.User, _ *struct{}) (*output, error) {
+		got, err := s.settings.Get(ctx, user)
+		return &output{wireSettings(got)}, err
+	})
+
+	type update struct {
+		Body struct {
+			DefaultModel       maybe[string] `json:"defaultModel,omitempty"`
+			ReasoningEffort    maybe[string] `json:"reasoningEffort,omitempty" enum:"off,low,medium,high"`
+			CustomInstructions maybe[string] `json:"customInstructions,omitempty" maxLength:"8000"`
+			Preferences        maybe[object] `json:"preferences,omitempty" doc:"Replaced as a whole; at most 16 KiB of JSON, 32 levels."`
+		} `nameHint:"SettingsUpdate"`
+	}
+	register(s, operation{
+		id: "updateSettings", method: http.MethodPatch, path: "/api/settings", tag: tag, summary: "Change settings",
+		description: "Members that are left out stay as they are; null resets.",
+	}, func(ctx context.Context, user auth.User, in *update) (*output, error) {
+		patch := settings.Patch{
+			DefaultModel:       settings.Change[string]{Set: in.Body.DefaultModel.set, Value: in.Body.DefaultModel.value},
+			ReasoningEffort:    settings.Change[string]{Set: in.Body.ReasoningEffort.set, Value: in.Body.ReasoningEffort.value},
+			CustomInstructions: settings.Change[string]{Set: in.Body.CustomInstructions.set, Value: in.Body.CustomInstructions.value},
+			Preferences:        settings.Change[json.RawMessage]{Set: in.Body.Preferences.set},
+		}
+		if p := in.Body.Preferences.value; p != nil {
+			patch.Preferences.Value = &p.RawMessage
+		}
+		got, err := s.settings.Update(ctx, user, patch)
+		return &output{wireSettings(got)}, err
+	})
+}
+
+func wireSettings(s settings.Settings) Settings {
+	return Settings{
+		DefaultModel: s.DefaultModel, ReasoningEffort: s.ReasoningEffort,
+		CustomInstructions: s.CustomInstructions, Preferences: object{s.Preferences},
+	}
+}
+
+func wireModel(m completion.ModelInfo) Model {
+	efforts := make([]string, len(m.Efforts))
+	for i, e := range m.Efforts {
+		efforts[i] = string(e)
+	}
+	return Model{
+		ID: m.ID, Name: m.Name, Description: m.Description, Provider: m.Provider, Access: string(m.Access),
+		Available: m.Available, Reason: m.Reason, Capabilities: m.Capabilities,
+		ContextWindow: m.ContextWindow, OutputLimit: m.OutputLimit, Efforts: efforts, Default: m.Chosen,
+	}
+}
+
+func wireUsage(r usage.Report) Usage {
+	quota := func(q usage.Quota) Quota {
+		return Quota{Used: q.Used, Limit: q.Limit, Remaining: q.Remaining(), ResetsAt: q.ResetsAt}
+	}
+	out := Usage{Day: quota(r.Day), Month: quota(r.Month), Items: make([]UsageItem, len(r.Items))}
+	for i, item := range r.Items {
+		out.Items[i] = UsageItem{
+			Day: item.Day.Format(time.DateOnly), Model: item.Model, KeySource: item.KeySource, Messages: item.Messages,
+			InputTokens: item.InputTokens, CachedInputTokens: item.CachedInputTokens,
+			OutputTokens: item.OutputTokens, ReasoningTokens: item.ReasoningTokens, CostMicroUSD: item.CostMicroUSD,
+		}
+	}
+	return out
+}

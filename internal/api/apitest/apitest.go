@@ -1,0 +1,170 @@
+// Package apitest starts the whole server for tests: the program that main runs, on a fresh database of the real Postgres,
+// with the real Redis, on ports of its own. Who signs in is either up to a stand-in for Kratos that knows everybody by a
+// token (authtest.Identities), or to the real one.
+package apitest
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"io/fs"
+	"net"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"twobrains/internal/api"
+	"twobrains/internal/auth/authtest"
+	"twobrains/internal/config"
+	"twobrains/internal/llm"
+	"twobrains/internal/testdb"
+)
+
+// Server is a running server.
+type Server struct {
+	// URL of the public listener and of the internal one.
+	URL, InternalURL string
+	App              *api.App
+	Database         *testdb.Database
+	// Log is everything it logged so far.
+	Log *Buffer
+	// Identities is the stand-in for Kratos; nil with RealKratos.
+	Identities *authtest.Identities
+
+	stop func() error
+}
+
+// Options of a server. The zero value is one with the demo model, without pauses, and without limits per address.
+type Options struct {
+	// Env overrides configuration; an empty value takes a key away.
+	Env map[string]string
+	// RealKratos uses the Kratos of the test run.
+	RealKratos bool
+	// Providers of models, by name.
+	Providers map[string]llm.Provider
+	Web       fs.FS
+	Clock     func() time.Time
+}
+
+// Start runs a server until the test ends.
+func Start(t testing.TB, o Options) *Server {
+	t.Helper()
+	s := &Server{Log: &Buffer{}, Database: testdb.New(t)}
+	public, internal := listener(t), listener(t)
+	s.URL, s.InternalURL = "http://"+public.Addr().String(), "http://"+internal.Addr().String()
+	kratos := ""
+	if o.RealKratos {
+		kratos = authtest.Kratos(t).Public
+	} else {
+		s.Identities = authtest.NewIdentities(t)
+		kratos = s.Identities.URL
+	}
+	cfg, err := config.Load(environ(s, kratos, o.Env), config.ForServe)
+	if err != nil {
+		t.Fatalf("configure server: %v", err)
+	}
+	s.App, err = api.NewApp(t.Context(), cfg, api.AppOptions{
+		Version: "test", Web: o.Web, LogTo: s.Log, Clock: o.Clock, Providers: o.Providers, Public: public, Internal: internal,
+	})
+	if err != nil {
+		t.Fatalf("make server: %v", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- s.App.Run(ctx) }()
+	s.stop = sync.OnceValue(func() error {
+		cancel()
+		err := <-ended
+		s.App.Close()
+		return err
+	})
+	t.Cleanup(func() {
+		if err := s.stop(); err != nil {
+			t.Errorf("stop server: %v", err)
+		}
+		if t.Failed() {
+			t.Logf("log of the server:\n%s", s.Log.String())
+		}
+	})
+	return s
+}
+
+// Stop ends the server as SIGTERM does, and returns what its Run returned. It may be called more than once.
+func (s *Server) Stop() error { return s.stop() }
+
+// As returns a client that is signed in as the identity (with Identities).
+func (s *Server) As(id uuid.UUID) *Client { return &Client{Base: s.URL, Token: s.Identities.Token(id)} }
+
+// NewUser returns a client of somebody new (with Identities).
+func (s *Server) NewUser() *Client { return s.As(uuid.New()) }
+
+// Anonymous returns a client that is not signed in.
+func (s *Server) Anonymous() *Client { return &Client{Base: s.URL} }
+
+func environ(s *Server, kratos string, overrides map[string]string) []string {
+	values := map[string]string{
+		"SERVER_ENV":         "development",
+		"PUBLIC_URL":         s.URL,
+		"DATABASE_URL":       s.Database.URL.Reveal(),
+		"DATABASE_OWNER_URL": s.Database.OwnerURL.Reveal(),
+		"MASTER_KEYS":        "test:" + randomKey(),
+		"TENANT_LANES":       "2",
+		"REDIS_URL":          os.Getenv("TWOBRAINS_TEST_REDIS"),
+		"KRATOS_PUBLIC_URL":  kratos,
+		"KRATOS_ADMIN_URL":   kratos,
+		"KRATOS_HOOK_KEY":    "hook-key-of-the-tests",
+		"DEMO_MODEL":         "on",
+		"DEMO_DELAY":         "0s",
+		"RATE_LIMIT_IP":      "off", // all tests share an address
+		"RATE_LIMIT_AI_IP":   "off",
+		"LOG_LEVEL":          "DEBUG",
+	}
+	for key, value := range overrides {
+		values[key] = value
+	}
+	var list []string
+	for key, value := range values {
+		list = append(list, key+"="+value)
+	}
+	return list
+}
+
+func listener(t testing.TB) net.Listener {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatalf("listen: %v", err)
+	}
+	t.Cleanup(func() { _ = ln.Close() })
+	return ln
+}
+
+func randomKey() string {
+	key := make([]byte, 32)
+	_, _ = rand.Read(key)
+	return base64.StdEncoding.EncodeToString(key)
+}
+
+// Buffer collects what is written to it, by whomever.
+type Buffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+// Write implements io.Writer.
+func (b *Buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+// String returns everything so far.
+func (b *Buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}

@@ -1,0 +1,324 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/redis/go-redis/v9"
+	"golang.org/x/sync/errgroup"
+
+	"twobrains/internal/auth"
+	"twobrains/internal/chat"
+	"twobrains/internal/completion"
+	"twobrains/internal/config"
+	"twobrains/internal/devmail"
+	"twobrains/internal/llm"
+	"twobrains/internal/llm/catalog"
+	"twobrains/internal/ratelimit"
+	"twobrains/internal/secret"
+	"twobrains/internal/settings"
+	"twobrains/internal/stream"
+	"twobrains/internal/tenant"
+	"twobrains/internal/usage"
+	"twobrains/tern"
+)
+
+// AppOptions say what an App is made of besides its configuration. The zero value is a server as `twobrains serve` runs it,
+// without its web app.
+type AppOptions struct {
+	Version string
+	// Web is the built single-page app.
+	Web fs.FS
+	// LogTo receives the log; nil means standard error.
+	LogTo io.Writer
+	// Clock is time.Now unless a test says otherwise. Databases and Kratos keep their own time.
+	Clock func() time.Time
+	// Providers of models, by name, besides the configured ones. They win over those.
+	Providers map[string]llm.Provider
+	// Public and Internal are listeners to use instead of the configured addresses.
+	Public, Internal net.Listener
+}
+
+// App is the whole program, put together. Tests start the same one as main.
+type App struct {
+	Config      *config.Config
+	Log         *slog.Logger
+	DB          *tenant.DB
+	Registry    *prometheus.Registry
+	Completions *completion.Service
+
+	server        *Server
+	invalidations *auth.Invalidations
+	closers       []func()
+	closing       sync.Once
+
+	public, internal net.Listener
+}
+
+// OpenDB makes the kernel from the configuration, as every verb needs it that touches the brains.
+func OpenDB(c *config.Config, log *slog.Logger, r prometheus.Registerer) (*tenant.DB, error) {
+	keys, err := secret.ParseKeyRing(c.Storage.MasterKeys)
+	if err != nil {
+		return nil, fmt.Errorf("read master keys: %w", err)
+	}
+	return tenant.New(tenant.Options{
+		URL: c.Storage.DatabaseURL, OwnerURL: c.Storage.OwnerURL, Keys: keys,
+		PublicMigrations: tern.Public(), TenantMigrations: tern.Tenant(),
+		Lanes: c.Storage.Lanes, Provisioners: c.Storage.Provisioners,
+		Logger: log, Registerer: r,
+	})
+}
+
+// ConfiguredLogger makes the logger that the configuration asks for.
+func ConfiguredLogger(c *config.Config, w io.Writer) *slog.Logger {
+	o := &slog.HandlerOptions{Level: c.Telemetry.LogLevel}
+	if c.Telemetry.LogFormat == "text" {
+		return NewLogger(slog.NewTextHandler(w, o))
+	}
+	return NewLogger(slog.NewJSONHandler(w, o))
+}
+
+// NewApp puts the program together and checks the database, but listens to nothing yet. Close it in any case.
+func NewApp(ctx context.Context, c *config.Config, o AppOptions) (_ *App, err error) {
+	if o.LogTo == nil {
+		o.LogTo = os.Stderr
+	}
+	a := &App{
+		Config: c, Log: ConfiguredLogger(c, o.LogTo), Registry: prometheus.NewRegistry(),
+		public: o.Public, internal: o.Internal,
+	}
+	defer func() {
+		if err != nil {
+			a.Close()
+		}
+	}()
+	a.Registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+
+	if a.DB, err = OpenDB(c, a.Log, a.Registry); err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	a.closers = append(a.closers, a.DB.Close)
+	if err := a.DB.Check(ctx); err != nil {
+		return nil, err
+	}
+	client, err := openRedis(c)
+	if err != nil {
+		return nil, err
+	}
+	a.closers = append(a.closers, func() { _ = client.Close() })
+
+	d := Deps{
+		Config: c, DB: a.DB, Redis: client, Web: o.Web, Logger: a.Log, Registerer: a.Registry, Clock: o.Clock,
+	}
+	if err := a.wireSignIn(&d, client); err != nil {
+		return nil, err
+	}
+	if err := a.wireChat(&d, o); err != nil {
+		return nil, err
+	}
+	if a.server, err = New(d); err != nil {
+		return nil, fmt.Errorf("make server: %w", err)
+	}
+	return a, nil
+}
+
+// redisPrefix of every key and channel.
+const redisPrefix = "twobrains:"
+
+// quietRedis keeps the client from printing what its callers log anyway, in another form. It is a package variable there.
+var quietRedis = sync.OnceFunc(func() { redis.SetLogger(silence{}) })
+
+type silence struct{}
+
+func (silence) Printf(context.Context, string, ...any) {}
+
+func openRedis(c *config.Config) (*redis.Client, error) {
+	o, err := redis.ParseURL(c.Storage.RedisURL.Reveal())
+	if err != nil {
+		return nil, errors.New("read REDIS_URL: it cannot be parsed") // the error may quote it
+	}
+	quietRedis()
+	o.ContextTimeoutEnabled = true
+	o.DialTimeout, o.ReadTimeout, o.WriteTimeout = 2*time.Second, time.Second, time.Second
+	return redis.NewClient(o), nil
+}
+
+func (a *App) wireSignIn(d *Deps, client redis.UniversalClient) error {
+	c := a.Config.SignIn
+	events := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: "twobrains", Subsystem: "auth", Name: "verifications_total",
+		Help: "Questions whose session it is, by how they ended.",
+	}, []string{"event"})
+	a.Registry.MustRegister(events)
+	var err error
+	d.Verifier, err = auth.NewVerifier(auth.Options{
+		PublicURL: c.KratosPublicURL, CookieName: c.SessionCookie, TTL: c.SessionTTL, Clock: d.Clock,
+		OnEvent: func(e auth.Event) { events.WithLabelValues(string(e)).Inc() },
+	})
+	if err != nil {
+		return fmt.Errorf("make verifier: %w", err)
+	}
+	a.closers = append(a.closers, d.Verifier.Close)
+	shared := ratelimit.NewRedis(client, redisPrefix)
+	local, err := ratelimit.NewLocal(d.Clock)
+	if err != nil {
+		return fmt.Errorf("make limiter: %w", err)
+	}
+	d.Limiter = func(onFallback func(error)) ratelimit.Limiter {
+		return ratelimit.NewFallback(shared, local, onFallback)
+	}
+	a.invalidations = auth.NewInvalidations(d.Verifier, client, redisPrefix, func(err error) {
+		a.Log.Warn("other replicas were not told of an ended session", "error", err)
+	})
+	d.Proxy, err = auth.NewProxy(auth.ProxyOptions{
+		PublicURL: c.KratosPublicURL, PublicOrigin: a.Config.Server.PublicURL,
+		Verifier: d.Verifier, Invalidations: a.invalidations, Limiter: shared,
+		Limits: auth.LoginLimits{
+			Address:    auth.Rate(c.LoginPerIP),
+			Identifier: auth.Rate(c.LoginPerIdentifier),
+			Flow:       auth.Rate(c.LoginPerFlow),
+			Credential: auth.Rate(c.LoginPerFlow),
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("make sign-in proxy: %w", err)
+	}
+	a.closers = append(a.closers, d.Proxy.Close)
+	d.Hooks, err = auth.NewHooks(auth.HooksOptions{AdminURL: c.KratosAdminURL, Key: c.KratosHookKey, Invalidations: a.invalidations})
+	if err != nil {
+		return fmt.Errorf("make sign-in hooks: %w", err)
+	}
+	a.closers = append(a.closers, d.Hooks.Close)
+	if !c.DevMailKey.IsZero() {
+		d.Mail = devmail.New(devmail.Options{Key: c.DevMailKey, Clock: d.Clock})
+	}
+	return nil
+}
+
+func (a *App) wireChat(d *Deps, o AppOptions) error {
+	c := a.Config
+	models, err := catalog.Load(catalog.Options{OpenAIModels: c.Models.OpenAIModels})
+	if err != nil {
+		return fmt.Errorf("read OPENAI_MODELS: %w", err)
+	}
+	providers, closeProviders, err := providersOf(c)
+	if err != nil {
+		return err
+	}
+	a.closers = append(a.closers, closeProviders)
+	for name, provider := range o.Providers {
+		providers[name] = provider
+	}
+	instance, err := uuid.NewV7()
+	if err != nil {
+		return fmt.Errorf("name this process: %w", err)
+	}
+	logs := stream.NewMemory(stream.MemoryOptions{})
+	a.closers = append(a.closers, logs.Close)
+	a.Completions, err = completion.New(completion.Options{
+		DB: a.DB, Catalog: models, Providers: providers, Tools: demoTools(), Logs: logs, InstanceID: instance, Version: o.Version,
+		Quota:        completion.Quota{Day: c.Limits.QuotaDay, Month: c.Limits.QuotaMonth},
+		DefaultModel: c.Models.DefaultModel, MaxMessageChars: c.Limits.MaxMessageChars,
+		MaxRuns: c.Limits.MaxStreams, RunTimeout: c.Limits.RunTimeout,
+		Clock: o.Clock, Logger: a.Log, Registerer: a.Registry,
+	})
+	if err != nil {
+		return fmt.Errorf("make completions: %w", err)
+	}
+	d.Completions = a.Completions
+	d.Chat = chat.NewService(chat.Options{DB: a.DB, Stop: a.Completions.Stop, Clock: o.Clock, Logger: a.Log})
+	d.Settings = settings.NewService(settings.Options{DB: a.DB, Catalog: models, Clock: o.Clock})
+	d.Usage = usage.NewService(usage.Options{DB: a.DB, QuotaDay: c.Limits.QuotaDay, QuotaMonth: c.Limits.QuotaMonth, Clock: o.Clock})
+	return nil
+}
+
+func (a *App) listen() (err error) {
+	if a.public == nil {
+		if a.public, err = net.Listen("tcp", a.Config.Listen()); err != nil {
+			return fmt.Errorf("listen: %w", err)
+		}
+	}
+	if a.internal == nil && a.Config.Telemetry.InternalListen != "off" {
+		if a.internal, err = net.Listen("tcp", a.Config.Telemetry.InternalListen); err != nil {
+			return fmt.Errorf("listen for metrics: %w", err)
+		}
+	}
+	return nil
+}
+
+// Run listens and serves until ctx ends, and then lets what is under way come to its end, DRAIN_TIMEOUT at most. The work in
+// flight does not depend on ctx: databases stay open until Close.
+func (a *App) Run(ctx context.Context) error {
+	if err := a.listen(); err != nil {
+		return err
+	}
+	group, failed := errgroup.WithContext(context.WithoutCancel(ctx))
+	background, stopBackground := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopBackground()
+	group.Go(func() error { return a.server.Serve(a.public) })
+	operators := &http.Server{Handler: internalHandler(a.Registry), ReadHeaderTimeout: 5 * time.Second}
+	if a.internal != nil {
+		group.Go(func() error {
+			if err := operators.Serve(a.internal); !errors.Is(err, http.ErrServerClosed) {
+				return fmt.Errorf("serve metrics: %w", err)
+			}
+			return nil
+		})
+	}
+	for name, run := range map[string]func(context.Context) error{"completions": a.Completions.Run, "invalidations": a.invalidations.Run} {
+		group.Go(func() error {
+			err := run(background)
+			if err != nil && background.Err() != nil {
+				a.Log.Warn("background work did not end well", "work", name, "error", err)
+				return nil
+			}
+			return err
+		})
+	}
+	a.Log.Info("ready", "address", a.public.Addr().String(), "publicUrl", a.Config.Server.PublicURL)
+
+	group.Go(func() error {
+		select {
+		case <-ctx.Done():
+			a.Log.Info("stopping", "replies", a.Completions.Active())
+		case <-failed.Done():
+		}
+		draining, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.Config.Server.DrainTimeout)
+		defer cancel()
+		err := a.server.Shutdown(draining)
+		stopBackground()
+		closing, cancelClosing := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
+		defer cancelClosing()
+		return errors.Join(err, operators.Shutdown(closing))
+	})
+	err := group.Wait()
+	a.Log.Info("stopped")
+	return err
+}
+
+// Close lets go of everything, in the reverse order of its making. It may be called more than once.
+func (a *App) Close() {
+	a.closing.Do(func() {
+		if a.public != nil {
+			_ = a.public.Close()
+		}
+		if a.internal != nil {
+			_ = a.internal.Close()
+		}
+		for i := len(a.closers) - 1; i >= 0; i-- {
+			a.closers[i]()
+		}
+	})
+}

@@ -1,0 +1,135 @@
+// Package usage tells a user what is used up: the message quota of the UTC day and month, and what the models of the last
+// days have taken. It only reads; package completion counts.
+package usage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"twobrains/internal/auth"
+	"twobrains/internal/problem"
+	"twobrains/internal/publicdb"
+	"twobrains/internal/tenant"
+)
+
+// Days that Get may look back.
+const (
+	DefaultDays = 30
+	MaxDays     = 366
+)
+
+// Report is what Get tells.
+type Report struct {
+	Day   Quota
+	Month Quota
+	// Items are ordered by day (newest first), model and key source.
+	Items []Item
+}
+
+// Quota of a period.
+type Quota struct {
+	// Used messages, of Limit. Used can exceed it after the operator lowered the limit.
+	Used, Limit int
+	// ResetsAt is when the period, a UTC day or month, ends.
+	ResetsAt time.Time
+}
+
+// Remaining messages, never negative.
+func (q Quota) Remaining() int { return max(0, q.Limit-q.Used) }
+
+// Item is the usage of one model on one UTC day with one kind of key.
+type Item struct {
+	// Day at midnight UTC.
+	Day   time.Time
+	Model string
+	// KeySource is "platform" or "own".
+	KeySource string
+	Messages  int64
+	// InputTokens include cached ones, OutputTokens include reasoning.
+	InputTokens, CachedInputTokens, OutputTokens, ReasoningTokens int64
+	// CostMicroUSD is in millionths of a US dollar.
+	CostMicroUSD int64
+}
+
+// Options of a Service; DB is required.
+type Options struct {
+	DB *tenant.DB
+	// QuotaDay and QuotaMonth are the limits shown.
+	QuotaDay, QuotaMonth int
+	// Clock is time.Now unless a test says otherwise.
+	Clock func() time.Time
+}
+
+// Service reads usage. It is safe for concurrent use.
+type Service struct {
+	db    *tenant.DB
+	q     *publicdb.Queries
+	day   int
+	month int
+	now   func() time.Time
+}
+
+// NewService makes a Service.
+func NewService(o Options) *Service {
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	return &Service{db: o.DB, q: publicdb.New(), day: o.QuotaDay, month: o.QuotaMonth, now: o.Clock}
+}
+
+// Get reports quota and the usage of the last days, today included; 0 means DefaultDays.
+func (s *Service) Get(ctx context.Context, user auth.User, days int) (Report, error) {
+	if days == 0 {
+		days = DefaultDays
+	}
+	if days < 1 || days > MaxDays {
+		return Report{}, problem.New(problem.CodeInvalid, "The report cannot be given like this.").
+			Field("days", fmt.Sprintf("must be between 1 and %d", MaxDays))
+	}
+	brain, err := s.db.Open(ctx, user)
+	if err != nil {
+		return Report{}, err
+	}
+	year, month, day := s.now().UTC().Date()
+	today := time.Date(year, month, day, 0, 0, 0, 0, time.UTC)
+	thisMonth := time.Date(year, month, 1, 0, 0, 0, 0, time.UTC)
+	var quota *tenant.Result[publicdb.QuotaGetRow]
+	var rows *tenant.Result[[]publicdb.UsageListRow]
+	err = brain.Tx(ctx, func(tx *tenant.Tx) error {
+		quota = tenant.Queue(tx, func(db tenant.DBTX) (publicdb.QuotaGetRow, error) { return s.q.QuotaGet(ctx, db) })
+		rows = tenant.Queue(tx, func(db tenant.DBTX) ([]publicdb.UsageListRow, error) {
+			return s.q.UsageList(ctx, db, today.AddDate(0, 0, 1-days))
+		})
+		return nil
+	})
+	if err != nil {
+		return Report{}, fmt.Errorf("read usage: %w", err)
+	}
+	r := Report{
+		Day:   Quota{Limit: s.day, ResetsAt: today.AddDate(0, 0, 1)},
+		Month: Quota{Limit: s.month, ResetsAt: thisMonth.AddDate(0, 1, 0)},
+		Items: make([]Item, 0, len(rows.Value())),
+	}
+	// The counters belong to the period in which they were last used; a later one starts at none.
+	if q := quota.Value(); !errors.Is(quota.Err(), pgx.ErrNoRows) {
+		if !q.Day.Before(today) {
+			r.Day.Used = int(q.DayUsed)
+		}
+		if !q.Month.Before(thisMonth) {
+			r.Month.Used = int(q.MonthUsed)
+		}
+	}
+	for _, row := range rows.Value() {
+		r.Items = append(r.Items, Item{
+			Day: row.Day, Model: row.Model, KeySource: row.KeySource, Messages: row.Messages,
+			InputTokens: row.InputTokens, CachedInputTokens: row.CachedInputTokens,
+			OutputTokens: row.OutputTokens, ReasoningTokens: row.ReasoningTokens,
+			CostMicroUSD: row.CostMicrousd,
+		})
+	}
+	return r, nil
+}
