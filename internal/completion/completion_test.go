@@ -449,3 +449,20 @@ func TestToolsEndAfterMaxSteps(t *testing.T) {
 	require.Equal(t, 5, n)
 	require.Contains(t, b.messages("c1")[1].Metadata, `"finishReason": "tool-calls"`)
 }
+
+// A call whose arguments are no JSON object is not run; the model learns of it and may do better.
+func TestMalformedCallIsAnswered(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.provider.script = func(ctx context.Context, req llm.Request, yield func(llm.Event, error) bool) {
+		if last := req.Messages[len(req.Messages)-1]; last.Role == llm.RoleTool {
+			says("sorry: " + string(last.Parts[0].(llm.ToolResult).Output))(ctx, req, yield)
+			return
+		}
+		yield(llm.ToolCall{ID: "1", Name: "double", Input: json.RawMessage(`"{n:"`), Malformed: true}, nil)
+		yield(llm.Finish{Reason: llm.FinishToolCalls}, nil)
+	}
+	b.send("c1", "m1", "x")
+	require.Contains(t, b.messages("c1")[1].Parts, "sorry: ")
+	require.Len(t, b.provider.requests, 2)
+}

@@ -52,23 +52,22 @@ func (r *run) pump(log stream.Log) {
 	ctx, stopTimer := context.WithTimeoutCause(r.ctx, r.opts.RunTimeout, errTimeout)
 	defer stopTimer()
 
-	held := &heldLog{Log: log}
-	reply := stream.NewAssembler(held, stream.Options{MessageID: r.messageID, Metadata: r.startMetadata()})
+	// The end is held: the reply is stored before its readers learn that it has ended, so who reads the conversation
+	// then finds it.
+	reply := stream.NewAssembler(log, stream.Options{MessageID: r.messageID, Metadata: r.startMetadata(), HoldEnd: true})
 	out := r.generate(ctx, reply)
 	out.produced = reply.Produced()
 	if out.usage == (llm.Usage{}) && out.produced {
 		out.usage, out.estimated = r.estimate(reply), true
 	}
-
-	// The reply is stored before its readers learn that it has ended: who reads the conversation then finds it.
-	held.hold()
 	r.finish(reply, &out)
 	out.parts, out.metadata, out.textSize = reply.Parts(), reply.Metadata(), len(reply.Text())
+	errorText := ""
 	if err := r.settle(out); err != nil {
-		held.replaceEnd("The reply could not be stored.")
+		errorText = "The reply could not be stored."
 	}
 	r.stored.Store(true)
-	held.release()
+	reply.Release(errorText)
 	r.metrics.ended.WithLabelValues(out.status).Inc()
 }
 
@@ -98,7 +97,8 @@ func (r *run) generate(ctx context.Context, reply *stream.Assembler) (out outcom
 			r.classify(ctx, context.Cause(ctx), &out)
 			return out
 		}
-		if len(calls) == 0 || step >= r.opts.MaxSteps {
+		answered := len(calls) > 0 || reply.Unreadable() > 0
+		if !answered || step >= r.opts.MaxSteps {
 			out.status, out.reason = statusComplete, reason
 			return out
 		}
@@ -116,9 +116,10 @@ func (r *run) step(ctx context.Context, reply *stream.Assembler, usage *llm.Usag
 		messages = append(messages[:len(messages):len(messages)], made...)
 	}
 	tools := r.tools()
+	// No limit on the output is sent: the catalog's is an assumption for models that only configuration names, and a
+	// server with a smaller window would refuse the request.
 	request := llm.Request{
-		Model: r.model.ProviderModel(), System: r.system, Messages: messages, Effort: r.effort,
-		MaxOutputTokens: r.model.OutputLimit, User: r.pseudonym(),
+		Model: r.model.ProviderModel(), System: r.system, Messages: messages, Effort: r.effort, User: r.pseudonym(),
 	}
 	for _, t := range tools {
 		request.Tools = append(request.Tools, t.Tool)

@@ -12,21 +12,21 @@ import (
 type Kind string
 
 const (
-	// Auth: the key is missing, wrong or may not use the model.
+	// Auth says that the key is missing, wrong or may not use the model.
 	Auth Kind = "auth"
-	// RateLimited: too many requests or tokens for this key, or its budget is spent.
+	// RateLimited stands for too many requests or tokens for this key, or its budget is spent.
 	RateLimited Kind = "rate_limited"
-	// Overloaded: the provider has no capacity now.
+	// Overloaded says that the provider has no capacity now.
 	Overloaded Kind = "overloaded"
-	// ContextTooLong: the conversation does not fit the model.
+	// ContextTooLong says that the conversation does not fit the model.
 	ContextTooLong Kind = "context_too_long"
-	// Refused: the provider's content rules stopped the request.
+	// Refused says that the provider's content rules stopped the request.
 	Refused Kind = "refused"
-	// Interrupted: the reply broke off: cut connection, stall, end without the terminal event.
+	// Interrupted says that the reply broke off: cut connection, stall, end without the terminal event.
 	Interrupted Kind = "interrupted"
-	// Failed: anything else that went wrong at the provider or on the way to it.
+	// Failed is anything else that went wrong at the provider or on the way to it.
 	Failed Kind = "failed"
-	// Invalid: the adapter cannot express the request (for example a file), found before the provider was called.
+	// Invalid says that the adapter cannot express the request (for example a file), found before the provider was called.
 	Invalid Kind = "invalid"
 )
 

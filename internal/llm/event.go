@@ -67,13 +67,14 @@ func (u Usage) IsZero() bool { return u == Usage{} }
 // FinishReason says why the model stopped. The values are those of the client's stream.
 type FinishReason string
 
+// What adapters send, but for FinishError. FinishOther is also for what they do not know.
 const (
 	FinishStop          FinishReason = "stop"
 	FinishLength        FinishReason = "length"
 	FinishContentFilter FinishReason = "content-filter"
-	// FinishToolCalls: the model waits for the results of its calls.
+	// FinishToolCalls says that the model waits for the results of its calls.
 	FinishToolCalls FinishReason = "tool-calls"
-	// FinishError is not sent by adapters: it is for replies that end with a failure.
+	// FinishError is not sent by adapters. It is for replies that end with a failure.
 	FinishError FinishReason = "error"
 	FinishOther FinishReason = "other"
 )

@@ -55,6 +55,7 @@ type ToolRunner func(ctx context.Context, input json.RawMessage) (json.RawMessag
 // Effort is an amount of reasoning, the same words for all providers.
 type Effort string
 
+// The amounts, in rising order.
 const (
 	EffortOff    Effort = "off"
 	EffortLow    Effort = "low"

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -35,7 +36,7 @@ func TestErrorFaces(t *testing.T) {
 	if kind := llm.KindOf(cause); kind != "" {
 		t.Errorf("kind of a foreign error: %q", kind)
 	}
-	var other *http.ProtocolError
+	var other *url.Error
 	if errors.As(error(llm.NewError(llm.Failed, nil)), &other) {
 		t.Error("As matches anything")
 	}

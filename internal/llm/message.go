@@ -5,6 +5,7 @@ import "encoding/json"
 // Role says who speaks in a Message.
 type Role string
 
+// The roles. Instructions have none: they are Request.System.
 const (
 	RoleUser      Role = "user"
 	RoleAssistant Role = "assistant"

@@ -213,7 +213,7 @@ func (a *Assembler) closeCalls(waiting bool) {
 
 // source adds a web page once, however often it is named. Clients make links of sources, so other schemes are left out.
 func (a *Assembler) source(ev llm.Source) error {
-	if u, err := url.Parse(ev.URL); err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" {
+	if !isWebPage(ev.URL) {
 		return nil
 	}
 	taken := ev.ID == ""
@@ -236,6 +236,11 @@ func (a *Assembler) source(ev llm.Source) error {
 	a.add(&part{kind: partSource, id: ev.ID, url: ev.URL, name: ev.Title})
 	a.enc.sourceURL(ev.ID, ev.URL, ev.Title)
 	return nil
+}
+
+func isWebPage(address string) bool {
+	u, err := url.Parse(address)
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != ""
 }
 
 // File adds a file that the model made. The address is shown and fetched by clients: a data: URL or one of our own.

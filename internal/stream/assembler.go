@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"strconv"
@@ -11,13 +12,13 @@ import (
 )
 
 var (
-	// ErrEnded: the reply was finished, aborted or failed before.
+	// ErrEnded says that the reply was finished, aborted or failed before.
 	ErrEnded = errors.New("reply has ended")
-	// ErrTooLarge: the reply would exceed Options.MaxBytes. Nothing was added.
+	// ErrTooLarge says that the reply would exceed Options.MaxBytes. Nothing was added.
 	ErrTooLarge = errors.New("reply too large")
-	// ErrUnknownCall: there is no tool call with this id that waits for a result.
+	// ErrUnknownCall says that there is no tool call with this id that waits for a result.
 	ErrUnknownCall = errors.New("unknown tool call")
-	// ErrDuplicateCall: the id was used by an earlier call of this reply.
+	// ErrDuplicateCall says that the id was used by an earlier call of this reply.
 	ErrDuplicateCall = errors.New("tool call id used twice")
 )
 
@@ -33,6 +34,9 @@ type Options struct {
 	Coalesce time.Duration
 	// MaxBytes bounds text, reasoning, tool inputs, outputs and data together. Default 8 MiB.
 	MaxBytes int
+	// HoldEnd keeps the last chunk back until Release, so that the reply can be stored before its readers learn that
+	// it has ended.
+	HoldEnd bool
 	// CompactBytes is the size from which the log is compacted. Default 1 MiB.
 	CompactBytes int
 }
@@ -66,7 +70,8 @@ type Assembler struct {
 	next     int   // counts chunk ids
 	size     int   // against MaxBytes
 
-	logged    int // bytes in the log
+	last      []byte // the held chunk
+	logged    int    // bytes in the log
 	compactAt int
 
 	pending     *part  // the part whose delta waits, if any
@@ -76,7 +81,8 @@ type Assembler struct {
 	armed       bool
 }
 
-// NewAssembler starts a reply that is written to log. Finish, Abort or Fail must be called in the end.
+// NewAssembler starts a reply that is written to log. Finish, Abort or Fail must be called in the end, and Release where
+// the end is held.
 func NewAssembler(log Log, o Options) *Assembler {
 	if o.Dynamic == nil {
 		o.Dynamic = func(string) bool { return false }
@@ -234,8 +240,7 @@ func (a *Assembler) Finish(reason llm.FinishReason, metadata json.RawMessage) er
 		a.closeBlock()
 		a.closeCalls(false)
 		a.finishStep()
-		a.enc.finish(string(reason), clean)
-		a.end()
+		a.end(func() { a.enc.finish(string(reason), clean) })
 		return errors.Join(err, mergeErr)
 	})
 }
@@ -244,8 +249,7 @@ func (a *Assembler) Finish(reason llm.FinishReason, metadata json.RawMessage) er
 func (a *Assembler) Abort(metadata json.RawMessage) error {
 	return a.do(func() error {
 		err := errors.Join(a.start(), a.closeBroken(metadata))
-		a.enc.abort()
-		a.end()
+		a.end(a.enc.abort)
 		return err
 	})
 }
@@ -257,8 +261,7 @@ func (a *Assembler) Fail(errorText string, metadata json.RawMessage) error {
 		if a.started {
 			err = a.closeBroken(metadata)
 		}
-		a.enc.error(errorText)
-		a.end()
+		a.end(func() { a.enc.error(errorText) })
 		return err
 	})
 }
@@ -275,11 +278,37 @@ func (a *Assembler) closeBroken(metadata json.RawMessage) error {
 	return err
 }
 
-func (a *Assembler) end() {
+// end sends the last chunk, or holds it.
+func (a *Assembler) end(last func()) {
+	a.commit()
 	a.ended = true
 	if a.timer != nil {
 		a.timer.Stop()
 	}
+	last()
+	if a.o.HoldEnd {
+		a.last = bytes.Clone(a.enc.buf)
+		a.enc.reset()
+		return
+	}
+	a.commit()
+	a.log.Close(EndComplete)
+}
+
+// Release sends the chunk that Options.HoldEnd kept back. Where errorText is not empty it sends an error with that text
+// in its place: the reply could not be stored. Without a held end, or the second time, it does nothing.
+func (a *Assembler) Release(errorText string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.last == nil {
+		return
+	}
+	a.enc.buf = append(a.enc.buf, a.last...)
+	if errorText != "" {
+		a.enc.reset()
+		a.enc.error(errorText)
+	}
+	a.last = nil
 	a.commit()
 	a.log.Close(EndComplete)
 }

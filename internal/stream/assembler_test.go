@@ -240,13 +240,58 @@ func TestMalformedCall(t *testing.T) {
 		a.Apply(llm.ToolCall{ID: "c", Name: "x", Input: json.RawMessage(`"{oops"`), Malformed: true}),
 		a.Apply(llm.ToolCallStart{ID: "d", Name: "x"}),
 		a.Apply(llm.ToolCall{ID: "d", Name: "x", Input: json.RawMessage(`{oops`)}))
-	if calls := a.Calls(); len(calls) != 0 {
-		t.Fatalf("calls %v", calls)
+	if calls := a.Calls(); len(calls) != 0 || a.Unreadable() != 2 {
+		t.Fatalf("calls %v, unreadable %d", calls, a.Unreadable())
+	}
+	must(t, a.StartStep())
+	if a.Unreadable() != 0 {
+		t.Fatal("unreadable calls of an earlier step")
 	}
 	must(t, a.Finish(llm.FinishStop, nil))
 	agree(t, a, log)
 	if got := string(a.Parts()); !strings.Contains(got, `"state":"output-error","input":"{oops","errorText":"The model sent`) {
 		t.Fatal(got)
+	}
+}
+
+func TestHeldEnd(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(a *stream.Assembler) error{
+		"finish": func(a *stream.Assembler) error {
+			return a.Finish(llm.FinishStop, json.RawMessage(`{"status":"complete"}`))
+		},
+		"abort": func(a *stream.Assembler) error { return a.Abort(json.RawMessage(`{"status":"aborted"}`)) },
+		"error": func(a *stream.Assembler) error { return a.Fail("Provider failed.", nil) },
+	} {
+		for _, errorText := range []string{"", "Not stored."} {
+			a, log := newAssembler(stream.Options{HoldEnd: true})
+			must(t, a.Apply(llm.TextDelta{Text: "Hello"}), end(a))
+			m, err := streamtest.ReadMessage(log.all)
+			must(t, err)
+			if m.Finished || m.Aborted || m.Failed || len(log.ends) != 0 || m.Text() != "Hello" {
+				t.Fatalf("%s: not held: %+v", name, m)
+			}
+			if parts := string(a.Parts()); !strings.Contains(parts, `"state":"done"`) {
+				t.Fatalf("%s: %s", name, parts)
+			}
+			a.Release(errorText)
+			a.Release("again")
+			m, err = streamtest.ReadMessage(log.all)
+			must(t, err)
+			if (errorText != "") != (m.ErrorText == errorText && m.Failed) && name != "error" || len(log.ends) != 1 {
+				t.Fatalf("%s released with %q: %+v", name, errorText, m)
+			}
+			if errorText == "" {
+				agree(t, a, log)
+			}
+		}
+	}
+	a, log := newAssembler(stream.Options{})
+	a.Release("too early")
+	must(t, a.Finish(llm.FinishStop, nil))
+	a.Release("too late")
+	if m := agree(t, a, log); !m.Finished || m.Failed || len(log.ends) != 1 {
+		t.Fatalf("%+v", m)
 	}
 }
 

@@ -17,14 +17,14 @@ type Key struct {
 type End uint8
 
 const (
-	// EndComplete: the stream is whole, its last chunk says how the run went.
+	// EndComplete says that the stream is whole: its last chunk says how the run went.
 	EndComplete End = iota
-	// EndLost: the process that wrote it went away. Followers are cut, so that their clients try again elsewhere.
+	// EndLost says that the process that wrote it went away. Followers are cut, so that their clients try again elsewhere.
 	EndLost
 )
 
 var (
-	// ErrNoLog: the conversation has no run that this store knows of.
+	// ErrNoLog says that the conversation has no run that this store knows of.
 	ErrNoLog = errors.New("no run log")
 	// ErrLost is what followers of a lost log get after its last frame.
 	ErrLost = errors.New("run log lost")

@@ -136,8 +136,10 @@ type memoryLog struct {
 	expiry *time.Timer
 }
 
+// RunID implements Log.
 func (l *memoryLog) RunID() string { return l.runID }
 
+// Append implements Log.
 func (l *memoryLog) Append(frames []byte) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -153,6 +155,7 @@ func (l *memoryLog) Append(frames []byte) {
 	l.signal()
 }
 
+// Compact implements Log.
 func (l *memoryLog) Compact(frames []byte) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -166,6 +169,7 @@ func (l *memoryLog) Compact(frames []byte) {
 	l.signal()
 }
 
+// Close implements Log.
 func (l *memoryLog) Close(end End) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -177,6 +181,7 @@ func (l *memoryLog) Close(end End) {
 	l.signal()
 }
 
+// Follow implements Log.
 func (l *memoryLog) Follow() Follower {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -197,14 +202,17 @@ type memoryFollower struct {
 	timer *time.Timer
 }
 
+// RunID implements Follower.
 func (f *memoryFollower) RunID() string { return f.log.runID }
 
+// Ended implements Follower.
 func (f *memoryFollower) Ended() bool {
 	f.log.mu.Lock()
 	defer f.log.mu.Unlock()
 	return f.log.ended
 }
 
+// Close implements Follower.
 func (f *memoryFollower) Close() {
 	f.at = &segment{}
 	if f.timer != nil {
@@ -212,6 +220,7 @@ func (f *memoryFollower) Close() {
 	}
 }
 
+// Next implements Follower.
 func (f *memoryFollower) Next(ctx context.Context, wait time.Duration) ([]byte, error) {
 	var timeout <-chan time.Time
 	for {

@@ -45,6 +45,19 @@ func (a *Assembler) Calls() []llm.ToolCall {
 	return calls
 }
 
+// Unreadable counts the calls since the step began whose arguments could not be read. They have no result to wait for,
+// but the model must be called once more to learn of it.
+func (a *Assembler) Unreadable() (n int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for i := len(a.parts) - 1; i >= 0 && a.parts[i].kind != partStep; i-- {
+		if a.parts[i].badInput {
+			n++
+		}
+	}
+	return n
+}
+
 // Text returns the reply's text without reasoning, its parts joined by empty lines.
 func (a *Assembler) Text() string {
 	a.mu.Lock()

@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -81,11 +82,26 @@ func (db *DB) Migrate(ctx context.Context, dryRun bool, onStep func(Step)) error
 	if _, err := tx.Exec(ctx, sqlConverge); err != nil {
 		return fmt.Errorf("converge privileges: %w", err)
 	}
+	if err := hardenIfSuperuser(ctx, tx); err != nil {
+		return err
+	}
 	if dryRun {
 		return nil
 	}
 	if err := tx.Commit(ctx); err != nil {
 		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
+}
+
+// hardenIfSuperuser takes away what only a superuser can, where the owner's login is one.
+func hardenIfSuperuser(ctx context.Context, tx pgx.Tx) error {
+	var super bool
+	if err := tx.QueryRow(ctx, "SELECT current_setting('is_superuser') = 'on'").Scan(&super); err != nil || !super {
+		return err
+	}
+	if _, err := tx.Exec(ctx, sqlHarden); err != nil {
+		return fmt.Errorf("harden: %w", err)
 	}
 	return nil
 }
@@ -233,3 +249,12 @@ func checkRole(ctx context.Context, conn rowQuerier, role string) error {
 
 // ConvergeSQL is the script that sets privileges; its text tells whether a migrated database is of today's making.
 func ConvergeSQL() string { return sqlConverge }
+
+//go:embed harden.sql
+var sqlHarden string
+
+// HardenSQL is for a superuser to run in the database, as one script: it takes from the app's role, and from all others
+// but the owner and the analyst, what lets whole statements count, name and disturb what they cannot read.
+func (db *DB) HardenSQL() string {
+	return "SELECT set_config('twobrains.app_role', '" + strings.ReplaceAll(db.appRole, "'", "''") + "', false);\n" + sqlHarden
+}

@@ -14,9 +14,9 @@ import (
 type Access string
 
 const (
-	// AccessPlatform: the operator's key, counted against the user's quota.
+	// AccessPlatform is the operator's key, counted against the user's quota.
 	AccessPlatform Access = "platform"
-	// AccessOwnKey: only with a key of the user's own.
+	// AccessOwnKey is for models that only a key of the user's own opens.
 	AccessOwnKey Access = "own-key"
 )
 

@@ -37,7 +37,7 @@ type Result struct {
 }
 
 // Collect reads a reply and checks what every reply must obey: one end, starts before deltas before calls, ids unique.
-func Collect(t *testing.T, ctx context.Context, p llm.Provider, req llm.Request) Result {
+func Collect(ctx context.Context, t *testing.T, p llm.Provider, req llm.Request) Result {
 	t.Helper()
 	r := Result{Fragments: map[string]string{}}
 	started, finished, called := map[string]bool{}, false, map[string]bool{}
@@ -122,7 +122,7 @@ const patient = time.Minute
 
 func (a Adapter) replay(t *testing.T, answers ...Answer) Result {
 	t.Helper()
-	return Collect(t, t.Context(), a.New(t, NewServer(t, answers...).URL, patient), Ask())
+	return Collect(t.Context(), t, a.New(t, NewServer(t, answers...).URL, patient), Ask())
 }
 
 // replies are the recordings. Each is played at once, byte by byte, and with CRLF for LF.
@@ -244,12 +244,12 @@ func failures(t *testing.T, a Adapter) {
 			t.Errorf("after two refusals: %+v", r)
 		}
 		server := NewServer(t, Answer{Body: text.Body[:len(text.Body)/2], Then: Cut}, text)
-		r := Collect(t, t.Context(), a.New(t, server.URL, patient), Ask())
+		r := Collect(t.Context(), t, a.New(t, server.URL, patient), Ask())
 		if llm.KindOf(r.Err) != llm.Interrupted || len(server.Requests()) != 1 {
 			t.Errorf("after a cut: %d requests, %+v", len(server.Requests()), r)
 		}
 		server = NewServer(t, Answer{Status: 401}, text)
-		Collect(t, t.Context(), a.New(t, server.URL, patient), Ask())
+		Collect(t.Context(), t, a.New(t, server.URL, patient), Ask())
 		if len(server.Requests()) != 1 {
 			t.Error("a refused key was tried again")
 		}
@@ -261,7 +261,7 @@ func connection(t *testing.T, a Adapter) {
 	half := text[:len(text)/2]
 	t.Run("nobody listens", func(t *testing.T) {
 		t.Parallel()
-		r := Collect(t, t.Context(), a.New(t, "http://127.0.0.1:1", patient), Ask())
+		r := Collect(t.Context(), t, a.New(t, "http://127.0.0.1:1", patient), Ask())
 		if llm.KindOf(r.Err) != llm.Failed {
 			t.Errorf("%+v", r)
 		}
@@ -276,7 +276,7 @@ func connection(t *testing.T, a Adapter) {
 	t.Run("stall", func(t *testing.T) {
 		t.Parallel()
 		server := NewServer(t, Answer{Body: half, Then: Stall})
-		r := Collect(t, t.Context(), a.New(t, server.URL, 50*time.Millisecond), Ask())
+		r := Collect(t.Context(), t, a.New(t, server.URL, 50*time.Millisecond), Ask())
 		if llm.KindOf(r.Err) != llm.Interrupted || r.Text == "" {
 			t.Errorf("%+v", r)
 		}
@@ -303,7 +303,10 @@ func connection(t *testing.T, a Adapter) {
 	t.Run("leave", func(t *testing.T) {
 		t.Parallel()
 		server := NewServer(t, Answer{Body: half, Then: Stall})
-		for range a.New(t, server.URL, patient).Stream(t.Context(), Ask()) {
+		for _, err := range a.New(t, server.URL, patient).Stream(t.Context(), Ask()) {
+			if err != nil {
+				t.Error(err)
+			}
 			break
 		}
 		server.WaitGone(t)
@@ -313,7 +316,7 @@ func connection(t *testing.T, a Adapter) {
 		server := NewServer(t, Answer{Body: text})
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		r := Collect(t, ctx, a.New(t, server.URL, patient), Ask())
+		r := Collect(ctx, t, a.New(t, server.URL, patient), Ask())
 		if !errors.Is(r.Err, context.Canceled) || len(server.Requests()) != 0 {
 			t.Errorf("%d requests, %+v", len(server.Requests()), r)
 		}

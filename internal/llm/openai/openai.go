@@ -122,7 +122,7 @@ func (p *Provider) Stream(ctx context.Context, req llm.Request) iter.Seq2[llm.Ev
 		}
 		reqCtx, cancel := context.WithCancelCause(ctx)
 		defer cancel(nil)
-		res, err := p.open(reqCtx, params)
+		res, err := p.open(reqCtx, params) //nolint:bodyclose // closed below, through the watchdog
 		if err != nil {
 			yield(nil, p.failure(ctx, err))
 			return

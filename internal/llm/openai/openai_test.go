@@ -91,7 +91,7 @@ func TestCompatibleServers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := llmtest.NewServer(t, recording(t, name+".sse"))
-			r := llmtest.Collect(t, t.Context(), newProvider(t, openai.Options{BaseURL: server.URL}), llmtest.Ask())
+			r := llmtest.Collect(t.Context(), t, newProvider(t, openai.Options{BaseURL: server.URL}), llmtest.Ask())
 			if !check(r) {
 				t.Errorf("%+v", r)
 			}
@@ -105,7 +105,7 @@ func TestReusedCallIDs(t *testing.T) {
 	req := llmtest.Ask()
 	req.Messages = append(req.Messages, llm.Message{Role: llm.RoleAssistant, Parts: []llm.Part{llm.ToolCall{ID: "call_Ab1", Name: "get_weather", Input: json.RawMessage(`{}`)}}},
 		llm.Message{Role: llm.RoleTool, Parts: []llm.Part{llm.ToolResult{CallID: "call_Ab1", Output: json.RawMessage(`1`)}}})
-	r := llmtest.Collect(t, t.Context(), newProvider(t, openai.Options{BaseURL: server.URL}), req)
+	r := llmtest.Collect(t.Context(), t, newProvider(t, openai.Options{BaseURL: server.URL}), req)
 	if len(r.Calls) != 1 || r.Calls[0].ID != "call_Ab1_1" {
 		t.Errorf("%+v", r.Calls)
 	}
@@ -121,7 +121,7 @@ func TestFinishesWithoutEnd(t *testing.T) {
 			unended := answer
 			unended.Then = ending
 			server := llmtest.NewServer(t, unended)
-			r := llmtest.Collect(t, t.Context(), newProvider(t, openai.Options{BaseURL: server.URL, IdleTimeout: 100 * time.Millisecond}), llmtest.Ask())
+			r := llmtest.Collect(t.Context(), t, newProvider(t, openai.Options{BaseURL: server.URL, IdleTimeout: 100 * time.Millisecond}), llmtest.Ask())
 			if r.Finish != llm.FinishStop || r.Text != "Hi." {
 				t.Errorf("%+v", r)
 			}
@@ -143,7 +143,7 @@ func TestConnectionIsReused(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 5 {
-		llmtest.Collect(t, t.Context(), p, llmtest.Ask())
+		llmtest.Collect(t.Context(), t, p, llmtest.Ask())
 	}
 	if dials != 1 {
 		t.Errorf("%d connections for 5 requests in a row", dials)

@@ -54,12 +54,11 @@ func newReply(req llm.Request, yield func(llm.Event, error) bool) *reply {
 	return r
 }
 
-// emit hands an event to the reader. After it reported false nothing may be emitted any more.
-func (r *reply) emit(event llm.Event) bool {
+// emit hands an event to the reader, unless the reader left.
+func (r *reply) emit(event llm.Event) {
 	if !r.gone {
 		r.gone = !r.yield(event, nil)
 	}
-	return !r.gone
 }
 
 // read consumes the stream. What fails after the end of the reply does not matter: only usage could come there.

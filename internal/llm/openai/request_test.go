@@ -5,8 +5,10 @@ import (
 	"context"
 	"encoding/json"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -70,9 +72,9 @@ func TestRequests(t *testing.T) {
 			t.Parallel()
 			server := llmtest.NewServer(t, recording(t, "text.sse"))
 			p := newProvider(t, openai.Options{BaseURL: server.URL + "/some/v1", Key: secret.New("sk-test"), Dialect: dialect})
-			llmtest.Collect(t, t.Context(), p, conversation())
+			llmtest.Collect(t.Context(), t, p, conversation())
 			request := server.Requests()[0]
-			if request.Method != "POST" || request.Path != "/some/v1/chat/completions" {
+			if request.Method != http.MethodPost || request.Path != "/some/v1/chat/completions" {
 				t.Errorf("%s %s", request.Method, request.Path)
 			}
 			var indented bytes.Buffer
@@ -94,7 +96,7 @@ func TestNothingFromTheEnvironment(t *testing.T) {
 	for _, key := range []string{"sk-own", ""} {
 		server := llmtest.NewServer(t, recording(t, "text.sse"))
 		p := newProvider(t, openai.Options{BaseURL: server.URL + "/v1/", Key: secret.New(key)})
-		if r := llmtest.Collect(t, t.Context(), p, llmtest.Ask()); r.Finish != llm.FinishStop {
+		if r := llmtest.Collect(t.Context(), t, p, llmtest.Ask()); r.Finish != llm.FinishStop {
 			t.Fatalf("%+v", r)
 		}
 		request := server.Requests()[0]
@@ -106,7 +108,7 @@ func TestNothingFromTheEnvironment(t *testing.T) {
 			t.Errorf("authorization %q at %s", got, request.Path)
 		}
 		for name, values := range request.Header {
-			if bytes.Contains([]byte(name+values[0]), []byte("env-")) || name == "Openai-Organization" || name == "Openai-Project" || name == "X-Env" {
+			if strings.Contains(name+values[0], "env-") || name == "Openai-Organization" || name == "Openai-Project" || name == "X-Env" {
 				t.Errorf("%s: %s", name, values)
 			}
 		}
@@ -125,14 +127,14 @@ func TestUnsupportedParts(t *testing.T) {
 		"result of a reply": {Role: llm.RoleAssistant, Parts: []llm.Part{llm.ToolResult{}}},
 		"role":              {Role: "system", Parts: []llm.Part{text}},
 	} {
-		r := llmtest.Collect(t, t.Context(), p, llm.Request{Model: "m", Messages: []llm.Message{message}})
+		r := llmtest.Collect(t.Context(), t, p, llm.Request{Model: "m", Messages: []llm.Message{message}})
 		if llm.KindOf(r.Err) != llm.Invalid {
 			t.Errorf("%s: %v", name, r.Err)
 		}
 	}
 	req := llmtest.Ask()
 	req.Tools[0].InputSchema = json.RawMessage(`[]`)
-	if r := llmtest.Collect(t, t.Context(), p, req); llm.KindOf(r.Err) != llm.Invalid {
+	if r := llmtest.Collect(t.Context(), t, p, req); llm.KindOf(r.Err) != llm.Invalid {
 		t.Errorf("schema: %v", r.Err)
 	}
 	if n := len(server.Requests()); n != 0 {

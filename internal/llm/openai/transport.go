@@ -65,6 +65,7 @@ func (b *watchedBody) hurry(idle time.Duration) {
 	b.timer.Reset(b.idle)
 }
 
+// Read implements io.Reader.
 func (b *watchedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if n > 0 {
@@ -82,6 +83,7 @@ func (b *watchedBody) drain() {
 	_, _ = io.CopyN(io.Discard, b, 16<<10)
 }
 
+// Close implements io.Closer.
 func (b *watchedBody) Close() error {
 	b.timer.Stop()
 	return b.ReadCloser.Close()
