@@ -1,6 +1,6 @@
 # The server with its pages, as one static binary in an image with nothing else.
 
-FROM node:22-alpine AS web
+FROM node:22-bookworm-slim AS web
 WORKDIR /src/web
 COPY web/package.json web/package-lock.json web/.npmrc ./
 RUN npm ci --no-audit --no-fund

@@ -9,8 +9,6 @@ import (
 )
 
 // loadEnv writes to the environment of the process: no t.Parallel here.
-//
-//nolint:paralleltest
 func TestEnvFile(t *testing.T) {
 	c := &checkout{root: t.TempDir()}
 	require.NoError(t, c.loadEnv(), "the file is optional")

@@ -32,7 +32,11 @@ PORT (default 8080) and everything else may be set in the environment or in a fi
 `
 
 func main() {
-	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // as under nohup
+		signals = append(signals, syscall.SIGHUP)
+	}
+	ctx, cancel := signal.NotifyContext(context.Background(), signals...)
 	go stopWithParent(ctx, cancel)
 	err := run(ctx, os.Args[1:])
 	cancel()

@@ -83,7 +83,6 @@ type testBundle struct {
 	user     auth.User
 	provider *scripted
 	wire     *testdb.Wire
-	now      func() time.Time
 	options  completion.Options
 	registry *prometheus.Registry
 }
@@ -456,7 +455,7 @@ func TestMalformedCallIsAnswered(t *testing.T) {
 	b := setup(t)
 	b.provider.script = func(ctx context.Context, req llm.Request, yield func(llm.Event, error) bool) {
 		if last := req.Messages[len(req.Messages)-1]; last.Role == llm.RoleTool {
-			says("sorry: " + string(last.Parts[0].(llm.ToolResult).Output))(ctx, req, yield)
+			says("sorry: "+string(last.Parts[0].(llm.ToolResult).Output))(ctx, req, yield)
 			return
 		}
 		yield(llm.ToolCall{ID: "1", Name: "double", Input: json.RawMessage(`"{n:"`), Malformed: true}, nil)

@@ -320,7 +320,9 @@ func (r *run) tools() []RunnableTool {
 // abandon takes back a run that was prepared but cannot be pumped.
 func (r *run) abandon(cause error) {
 	r.log.Error("run abandoned", "run", r.id, "error", cause)
-	r.settle(outcome{status: statusFailed, code: problem.CodeInternal})
+	if err := r.settle(outcome{status: statusFailed, code: problem.CodeInternal}); err != nil {
+		r.log.Error("settling an abandoned run", "run", r.id, "error", err)
+	}
 }
 
 // newMessageID makes the id of an assistant message, of the form that clients make.
@@ -329,6 +331,6 @@ func newMessageID() string {
 	return "msg_" + fmt.Sprintf("%x", id[:])
 }
 
-func clampInt32(n int) int32 { return int32(min(max(n, math.MinInt32), math.MaxInt32)) } //nolint:gosec // clamped
+func clampInt32(n int) int32 { return int32(min(max(n, math.MinInt32), math.MaxInt32)) }
 
 var errStopped = errors.New("stopped by the user")

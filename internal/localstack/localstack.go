@@ -80,7 +80,7 @@ func Start(ctx context.Context, opts Options) (_ *Stack, err error) {
 	// Kratos takes a minute or two to build the first time: the rest goes on meanwhile.
 	group, ctx := errgroup.WithContext(ctx)
 	postgresUp := make(chan struct{})
-	group.Go(func() error {
+	group.Go(func() (err error) {
 		if err := installMissing(ctx, opts); err != nil {
 			return err
 		}

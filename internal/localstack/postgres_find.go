@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -81,13 +82,18 @@ func downloadPostgres(ctx context.Context, opts Options, home string, user *acco
 	if err != nil {
 		return postgresPrograms{}, err
 	}
+	// Unpacked under another name and renamed: an interrupted download leaves nothing that looks finished.
+	fresh := binaries + ".new"
+	if err := os.RemoveAll(fresh); err != nil {
+		return postgresPrograms{}, fmt.Errorf("remove unfinished download: %w", err)
+	}
 	config := embeddedpostgres.DefaultConfig().
 		Version(embeddedpostgres.V18).
 		Port(uint32(port)).
 		CachePath(filepath.Join(home, "download")).
 		RuntimePath(filepath.Join(home, "trial")).
-		BinariesPath(binaries).
-		Logger(nil)
+		BinariesPath(fresh).
+		Logger(io.Discard)
 	// The library only starts what it fetched; we want the programs and supervise them ourselves. Its start fails as
 	// root, after everything was unpacked, so what counts is whether the programs are there.
 	trial := embeddedpostgres.NewDatabase(config)
@@ -98,12 +104,20 @@ func downloadPostgres(ctx context.Context, opts Options, home string, user *acco
 		}
 	}
 	_ = os.RemoveAll(filepath.Join(home, "trial"))
-	p, err := inspectPostgres(ctx, filepath.Join(binaries, "bin"))
-	if err != nil {
+	if _, err := inspectPostgres(ctx, filepath.Join(fresh, "bin")); err != nil {
+		if startErr != nil {
+			err = startErr
+		}
 		return postgresPrograms{}, fmt.Errorf("there is no PostgreSQL 15 to 18 and none could be downloaded (%w); install one: %s",
-			errors.Join(startErr, err), installHint("postgresql", "postgresql@18"))
+			err, installHint("postgresql", "postgresql@18"))
 	}
-	return p, user.ownAll(binaries)
+	if err := user.ownAll(fresh); err != nil {
+		return postgresPrograms{}, err
+	}
+	if err := os.Rename(fresh, binaries); err != nil {
+		return postgresPrograms{}, fmt.Errorf("keep downloaded PostgreSQL: %w", err)
+	}
+	return inspectPostgres(ctx, filepath.Join(binaries, "bin"))
 }
 
 // run runs one of the programs as the account that owns the data and returns an error with its output.

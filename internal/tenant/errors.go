@@ -25,11 +25,13 @@ const (
 	stateCachedPlanChanged = "0A000"
 	stateReadOnly          = "25006"
 	stateNoTable           = "42P01"
+	stateNoSchema          = "3F000"
 	stateUniqueViolation   = "23505"
 	stateDiskFull          = "53100"
 	stateTooManyConns      = "53300"
 	stateQueryCanceled     = "57014"
 	stateLockNotAvailable  = "55P03"
+	stateDeadlock          = "40P01"
 )
 
 var (

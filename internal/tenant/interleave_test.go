@@ -70,13 +70,13 @@ func TestInterleavings(t *testing.T) {
 		require.NoError(t, err)
 		operations = n
 	}
-	seed := rand.Uint64() //nolint:gosec // not for secrets
+	seed := rand.Uint64()
 	t.Logf("%d operations, seed %d", operations, seed)
 	var left atomic.Int64
 	left.Store(int64(operations))
 	var wg sync.WaitGroup
 	for worker := range 8 {
-		random := rand.New(rand.NewPCG(seed, uint64(worker))) //nolint:gosec // not for secrets
+		random := rand.New(rand.NewPCG(seed, uint64(worker)))
 		wg.Go(func() {
 			for left.Add(-1) >= 0 && !t.Failed() {
 				if err := w.operate(t.Context(), random); err != nil {

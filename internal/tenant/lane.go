@@ -44,7 +44,7 @@ func (db *DB) newLane(index int) (*lane, error) {
 	}
 	// A socket that the server has closed is noticed by reading from it, without a round trip.
 	cfg.ShouldPing = func(_ context.Context, p pgxpool.ShouldPingParams) bool {
-		return p.IdleDuration > time.Second && p.Conn.PgConn().CheckConn() != nil
+		return p.IdleDuration > time.Second && p.Conn.PgConn().CheckConn() != nil //nolint:staticcheck // Ping costs a round trip
 	}
 	cfg.AfterRelease = func(conn *pgx.Conn) bool {
 		users, _ := conn.PgConn().CustomData()[usersKey].(map[string]struct{})
