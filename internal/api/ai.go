@@ -103,7 +103,7 @@ func (s *Server) document(op huma.Operation, codes ...[]problem.Code) {
 	op.Responses["200"] = &huma.Response{
 		Description: "UI message stream: server-sent events, ended by data: [DONE].",
 		Content: map[string]*huma.MediaType{"text/event-stream": {
-			Schema: &huma.Schema{Type: huma.TypeString, Description: "Events whose data is one chunk of JSON each; docs/api.md lists them."},
+			Schema: &huma.Schema{Type: huma.TypeString, Description: "Events whose data is one chunk of JSON each; docs/stream.md lists them."},
 		}},
 	}
 	s.api.OpenAPI().AddOperation(&op)

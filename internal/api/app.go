@@ -13,25 +13,16 @@ import (
 	"sync"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/redis/go-redis/v9"
 	"golang.org/x/sync/errgroup"
 
 	"twobrains/internal/auth"
-	"twobrains/internal/chat"
 	"twobrains/internal/completion"
 	"twobrains/internal/config"
-	"twobrains/internal/devmail"
 	"twobrains/internal/llm"
-	"twobrains/internal/llm/catalog"
-	"twobrains/internal/ratelimit"
 	"twobrains/internal/secret"
-	"twobrains/internal/settings"
-	"twobrains/internal/stream"
 	"twobrains/internal/tenant"
-	"twobrains/internal/usage"
 	"twobrains/tern"
 )
 
@@ -134,116 +125,6 @@ func NewApp(ctx context.Context, c *config.Config, o AppOptions) (_ *App, err er
 	return a, nil
 }
 
-// redisPrefix of every key and channel.
-const redisPrefix = "twobrains:"
-
-// quietRedis keeps the client from printing what its callers log anyway, in another form. It is a package variable there.
-var quietRedis = sync.OnceFunc(func() { redis.SetLogger(silence{}) })
-
-type silence struct{}
-
-func (silence) Printf(context.Context, string, ...any) {}
-
-func openRedis(c *config.Config) (*redis.Client, error) {
-	o, err := redis.ParseURL(c.Storage.RedisURL.Reveal())
-	if err != nil {
-		return nil, errors.New("read REDIS_URL: it cannot be parsed") // the error may quote it
-	}
-	quietRedis()
-	o.ContextTimeoutEnabled = true
-	o.DialTimeout, o.ReadTimeout, o.WriteTimeout = 2*time.Second, time.Second, time.Second
-	return redis.NewClient(o), nil
-}
-
-func (a *App) wireSignIn(d *Deps, client redis.UniversalClient) error {
-	c := a.Config.SignIn
-	events := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Namespace: "twobrains", Subsystem: "auth", Name: "verifications_total",
-		Help: "Questions whose session it is, by how they ended.",
-	}, []string{"event"})
-	a.Registry.MustRegister(events)
-	var err error
-	d.Verifier, err = auth.NewVerifier(auth.Options{
-		PublicURL: c.KratosPublicURL, CookieName: c.SessionCookie, TTL: c.SessionTTL, Clock: d.Clock,
-		OnEvent: func(e auth.Event) { events.WithLabelValues(string(e)).Inc() },
-	})
-	if err != nil {
-		return fmt.Errorf("make verifier: %w", err)
-	}
-	a.closers = append(a.closers, d.Verifier.Close)
-	shared := ratelimit.NewRedis(client, redisPrefix)
-	local, err := ratelimit.NewLocal(d.Clock)
-	if err != nil {
-		return fmt.Errorf("make limiter: %w", err)
-	}
-	d.Limiter = func(onFallback func(error)) ratelimit.Limiter {
-		return ratelimit.NewFallback(shared, local, onFallback)
-	}
-	a.invalidations = auth.NewInvalidations(d.Verifier, client, redisPrefix, func(err error) {
-		a.Log.Warn("other replicas were not told of an ended session", "error", err)
-	})
-	d.Proxy, err = auth.NewProxy(auth.ProxyOptions{
-		PublicURL: c.KratosPublicURL, PublicOrigin: a.Config.Server.PublicURL,
-		Verifier: d.Verifier, Invalidations: a.invalidations, Limiter: shared,
-		Limits: auth.LoginLimits{
-			Address:    auth.Rate(c.LoginPerIP),
-			Identifier: auth.Rate(c.LoginPerIdentifier),
-			Flow:       auth.Rate(c.LoginPerFlow),
-			Credential: auth.Rate(c.LoginPerFlow),
-		},
-	})
-	if err != nil {
-		return fmt.Errorf("make sign-in proxy: %w", err)
-	}
-	a.closers = append(a.closers, d.Proxy.Close)
-	d.Hooks, err = auth.NewHooks(auth.HooksOptions{AdminURL: c.KratosAdminURL, Key: c.KratosHookKey, Invalidations: a.invalidations})
-	if err != nil {
-		return fmt.Errorf("make sign-in hooks: %w", err)
-	}
-	a.closers = append(a.closers, d.Hooks.Close)
-	if !c.DevMailKey.IsZero() {
-		d.Mail = devmail.New(devmail.Options{Key: c.DevMailKey, Clock: d.Clock})
-	}
-	return nil
-}
-
-func (a *App) wireChat(d *Deps, o AppOptions) error {
-	c := a.Config
-	models, err := catalog.Load(catalog.Options{OpenAIModels: c.Models.OpenAIModels})
-	if err != nil {
-		return fmt.Errorf("read OPENAI_MODELS: %w", err)
-	}
-	providers, closeProviders, err := providersOf(c)
-	if err != nil {
-		return err
-	}
-	a.closers = append(a.closers, closeProviders)
-	for name, provider := range o.Providers {
-		providers[name] = provider
-	}
-	instance, err := uuid.NewV7()
-	if err != nil {
-		return fmt.Errorf("name this process: %w", err)
-	}
-	logs := stream.NewMemory(stream.MemoryOptions{})
-	a.closers = append(a.closers, logs.Close)
-	a.Completions, err = completion.New(completion.Options{
-		DB: a.DB, Catalog: models, Providers: providers, Tools: demoTools(), Logs: logs, InstanceID: instance, Version: o.Version,
-		Quota:        completion.Quota{Day: c.Limits.QuotaDay, Month: c.Limits.QuotaMonth},
-		DefaultModel: c.Models.DefaultModel, MaxMessageChars: c.Limits.MaxMessageChars,
-		MaxRuns: c.Limits.MaxStreams, RunTimeout: c.Limits.RunTimeout,
-		Clock: o.Clock, Logger: a.Log, Registerer: a.Registry,
-	})
-	if err != nil {
-		return fmt.Errorf("make completions: %w", err)
-	}
-	d.Completions = a.Completions
-	d.Chat = chat.NewService(chat.Options{DB: a.DB, Stop: a.Completions.Stop, Clock: o.Clock, Logger: a.Log})
-	d.Settings = settings.NewService(settings.Options{DB: a.DB, Catalog: models, Clock: o.Clock})
-	d.Usage = usage.NewService(usage.Options{DB: a.DB, QuotaDay: c.Limits.QuotaDay, QuotaMonth: c.Limits.QuotaMonth, Clock: o.Clock})
-	return nil
-}
-
 func (a *App) listen() (err error) {
 	if a.public == nil {
 		if a.public, err = net.Listen("tcp", a.Config.Listen()); err != nil {
@@ -280,11 +161,13 @@ func (a *App) Run(ctx context.Context) error {
 	for name, run := range map[string]func(context.Context) error{"completions": a.Completions.Run, "invalidations": a.invalidations.Run} {
 		group.Go(func() error {
 			err := run(background)
-			if err != nil && background.Err() != nil {
-				a.Log.Warn("background work did not end well", "work", name, "error", err)
-				return nil
+			if background.Err() == nil {
+				return err
 			}
-			return err
+			if err != nil {
+				a.Log.Warn("background work did not end well", "work", name, "error", err)
+			}
+			return nil
 		})
 	}
 	a.Log.Info("ready", "address", a.public.Addr().String(), "publicUrl", a.Config.Server.PublicURL)
@@ -306,6 +189,15 @@ func (a *App) Run(ctx context.Context) error {
 	err := group.Wait()
 	a.Log.Info("stopped")
 	return err
+}
+
+// Routes lists what the server answers to, as "GET /api/session" with parameters as in ":id".
+func (a *App) Routes() []string {
+	routes := make([]string, len(a.server.routes))
+	for i, r := range a.server.routes {
+		routes[i] = r.Method + " " + r.Path
+	}
+	return routes
 }
 
 // Close lets go of everything, in the reverse order of its making. It may be called more than once.

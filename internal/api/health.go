@@ -59,12 +59,11 @@ func (p *prober) ask() map[string]string {
 		go func() { answers <- answer{name, check(ctx)} }()
 	}
 	states := make(map[string]string, len(p.checks))
-	var late <-chan struct{} = ctx.Done()
 	for len(states) < len(p.checks) {
 		var a answer
 		select {
 		case a = <-answers:
-		case <-late:
+		case <-ctx.Done():
 			// A client that ignores deadlines is not waited for.
 			for name := range p.checks {
 				if states[name] == "" {

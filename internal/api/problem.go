@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gofiber/fiber/v2"
@@ -73,6 +75,9 @@ func describe(c *fiber.Ctx, err error) *Problem {
 		err = fromStatus(server.Code)
 	}
 	e := problem.From(err)
+	if e.Code == problem.CodeInternal && errors.Is(err, context.DeadlineExceeded) {
+		e = problem.New(problem.CodeUnavailable, "This took too long; try again in a moment.").After(2 * time.Second).Because(err)
+	}
 	x.err = e
 	info := e.Code.Info()
 	p := &Problem{

@@ -1,6 +1,9 @@
 package api_test
 
 import (
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
 	"testing"
 	"time"
 
@@ -114,4 +117,47 @@ func TestCookieRequestsProveTheirOrigin(t *testing.T) {
 		scenario{name: "our origin, unknown session", method: "POST", path: path, body: body, headers: with("Origin", s.URL, "Sec-Fetch-Site", "same-origin"), status: 401, code: "unauthenticated"},
 		scenario{name: "reading needs none", path: path, headers: cookie, status: 401, code: "unauthenticated"},
 	)
+}
+
+// A browser: it signs in through our own origin, keeps the cookie, proves its origin, and signs out.
+func TestBrowser(t *testing.T) {
+	t.Parallel()
+	s := apitest.Start(t, apitest.Options{RealKratos: true})
+	kratos := authtest.Kratos(t)
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	browser := &authtest.Client{
+		Base: s.URL + "/.ory", Mode: "browser", Header: http.Header{"Origin": {s.URL}},
+		HTTP: &http.Client{Jar: jar, Transport: &http.Transport{DisableKeepAlives: true}},
+	}
+	email := authtest.NewEmail()
+	browser.ByCode(t, kratos, "registration", email, map[string]any{"traits": map[string]any{"email": email}})
+	origin, err := url.Parse(s.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cookie := ""
+	for _, c := range jar.Cookies(origin) {
+		if c.Name == "ory_kratos_session" {
+			cookie = c.Name + "=" + c.Value
+		}
+	}
+	page := &apitest.Client{Base: s.URL, Header: http.Header{"Cookie": {cookie}}}
+	try(t, s, page,
+		scenario{name: "session", path: "/api/session", status: 200, has: []string{email}},
+		scenario{name: "create", method: "POST", path: "/api/conversations", body: `{"id":"c"}`, headers: []string{"Origin", s.URL, "Sec-Fetch-Site", "same-origin"}, status: 201},
+		scenario{name: "create without Origin", method: "POST", path: "/api/conversations", body: `{"id":"d"}`, status: 403, code: "cross_site"},
+		scenario{name: "send from another site", method: "POST", path: "/api/ai", body: send("c", "m", "x"), headers: []string{"Origin", "https://evil.example"}, status: 403, code: "cross_site"},
+		scenario{name: "send", method: "POST", path: "/api/ai", body: send("c", "m", "x"), headers: []string{"Origin", s.URL}, status: 200},
+		scenario{name: "delete", method: "DELETE", path: "/api/conversations/c", headers: []string{"Origin", s.URL}, status: 204},
+		scenario{name: "nothing else was made", path: "/api/conversations", status: 200, has: []string{`"items":[]`}},
+	)
+	var out struct {
+		Token string `json:"logout_token"`
+	}
+	page.Get(t, "/.ory/self-service/logout/browser").Want(t, 200).Decode(t, &out)
+	page.Do(t, "GET", "/.ory/self-service/logout?token="+out.Token, "", "Accept", "application/json").Want(t, 204)
+	page.Get(t, "/api/session").Refused(t, 401, "unauthenticated")
 }

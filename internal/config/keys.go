@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"strings"
 	"sync"
+	"time"
 
 	"twobrains/internal/secret"
 )
@@ -67,7 +68,11 @@ func (c *Config) Print(w io.Writer) error {
 			group = k.Group
 			fmt.Fprintf(w, "# %s\n", group)
 		}
-		if _, err := fmt.Fprintf(w, "%s=%v\n", k.Name, c.value(k).Interface()); err != nil {
+		value := c.value(k).Interface()
+		if d, ok := value.(time.Duration); ok {
+			value = short(d)
+		}
+		if _, err := fmt.Fprintf(w, "%s=%v\n", k.Name, value); err != nil {
 			return fmt.Errorf("print configuration: %w", err)
 		}
 	}

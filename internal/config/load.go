@@ -11,8 +11,6 @@ import (
 	"time"
 
 	"github.com/caarlos0/env/v11"
-
-	"twobrains/internal/secret"
 )
 
 // Purpose says which keys must be there.
@@ -92,6 +90,7 @@ func readEnviron(environ []string) (values map[string]string, problems []string)
 var (
 	errWhole    = errors.New("want a whole number")
 	errDuration = errors.New("want a duration such as 500ms, 30s or 10m")
+	errLevel    = errors.New("want DEBUG, INFO, WARN or ERROR")
 )
 
 // parsers say in plain words what is wrong, which the standard ones do not.
@@ -110,14 +109,6 @@ var parsers = map[reflect.Type]env.ParserFunc{
 		}
 		return d, nil
 	},
-	reflect.TypeFor[slog.Level](): func(v string) (any, error) {
-		var level slog.Level
-		if err := level.UnmarshalText([]byte(v)); err != nil {
-			return nil, errors.New("want DEBUG, INFO, WARN or ERROR")
-		}
-		return level, nil
-	},
-	reflect.TypeFor[secret.Secret](): func(v string) (any, error) { return secret.New(v), nil },
 }
 
 // describe turns the parser's errors into sentences that name the key.
@@ -137,6 +128,9 @@ func describe(err error) []string {
 	for _, one := range all.Errors {
 		var parse env.ParseError
 		if errors.As(one, &parse) {
+			if parse.Type == reflect.TypeFor[slog.Level]() {
+				parse.Err = errLevel
+			}
 			problems = append(problems, keys[parse.Name]+" is invalid: "+parse.Err.Error())
 			continue
 		}

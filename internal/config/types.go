@@ -41,15 +41,19 @@ func (r Rate) String() string {
 	if r.Count == 0 {
 		return "off"
 	}
-	per := r.Per.String()
-	per = strings.TrimSuffix(per, "0s")
-	if strings.HasSuffix(per, "h0m") {
-		per = strings.TrimSuffix(per, "0m")
+	return fmt.Sprintf("%d/%s", r.Count, short(r.Per))
+}
+
+// short writes a duration as people do: 10m, where its String gives 10m0s.
+func short(d time.Duration) string {
+	text := d.String()
+	if trimmed, ok := strings.CutSuffix(text, "m0s"); ok {
+		text = trimmed + "m"
 	}
-	if per == "" {
-		per = r.Per.String()
+	if trimmed, ok := strings.CutSuffix(text, "h0m"); ok {
+		text = trimmed + "h"
 	}
-	return fmt.Sprintf("%d/%s", r.Count, per)
+	return text
 }
 
 // Networks is a list of addresses and networks.

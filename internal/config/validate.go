@@ -125,7 +125,7 @@ func (ck *checker) between(key string, n, low, high int) {
 }
 
 func (ck *checker) lasting(key string, d, low, high time.Duration) {
-	ck.want(d >= low && d <= high, key, "must be between %s and %s", low, high)
+	ck.want(d >= low && d <= high, key, "must be between %s and %s", short(low), short(high))
 }
 
 // url checks a URL that may hold a password, so nothing of it is repeated. Absent is somebody else's matter.

@@ -12,6 +12,33 @@ import (
 	"github.com/google/uuid"
 )
 
+const tenantAmend = `-- name: TenantAmend :execrows
+UPDATE public.tenants
+SET lock = $1, key_id = $2, version = $3
+WHERE user_id = $4
+`
+
+type TenantAmendParams struct {
+	Lock    []byte
+	KeyID   string
+	Version int32
+	UserID  uuid.UUID
+}
+
+// As owner: corrects an entry that differs from what is.
+func (q *Queries) TenantAmend(ctx context.Context, db DBTX, arg TenantAmendParams) (int64, error) {
+	result, err := db.Exec(ctx, tenantAmend,
+		arg.Lock,
+		arg.KeyID,
+		arg.Version,
+		arg.UserID,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const tenantCounts = `-- name: TenantCounts :many
 SELECT version, count(*) AS tenants, count(*) FILTER (WHERE failed_at IS NOT NULL) AS failed
 FROM public.tenants
@@ -108,6 +135,183 @@ func (q *Queries) TenantLock(ctx context.Context, db DBTX, userID uuid.UUID) (Te
 	return i, err
 }
 
+const tenantLocksOfKey = `-- name: TenantLocksOfKey :many
+SELECT schema_name, lock
+FROM public.tenants
+WHERE key_id = $1
+ORDER BY user_id
+LIMIT 100
+`
+
+type TenantLocksOfKeyRow struct {
+	SchemaName string
+	Lock       []byte
+}
+
+// As owner: entries made with a master key, to tell whether the key of that name is the one they were made with.
+func (q *Queries) TenantLocksOfKey(ctx context.Context, db DBTX, keyID string) ([]TenantLocksOfKeyRow, error) {
+	rows, err := db.Query(ctx, tenantLocksOfKey, keyID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []TenantLocksOfKeyRow{}
+	for rows.Next() {
+		var i TenantLocksOfKeyRow
+		if err := rows.Scan(&i.SchemaName, &i.Lock); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const tenantPage = `-- name: TenantPage :many
+WITH entries AS (
+  SELECT user_id, schema_name, key_id, version, created_at, migrated_at, failure, failures, failed_at,
+    CASE WHEN failed_at IS NOT NULL THEN 'failed'
+      WHEN version < $3::integer THEN 'behind'
+      WHEN key_id <> $4::text THEN 'old-key'
+      ELSE 'ok' END AS state
+  FROM public.tenants
+  WHERE user_id > $5
+)
+SELECT user_id, schema_name, key_id, version, created_at, migrated_at, failure, failures, failed_at, state::text AS state
+FROM entries
+WHERE $1::text IN ('', state)
+ORDER BY user_id
+LIMIT $2
+`
+
+type TenantPageParams struct {
+	State        string
+	MaxRows      int32
+	Latest       int32
+	PrimaryKeyID string
+	After        uuid.UUID
+}
+
+type TenantPageRow struct {
+	UserID     uuid.UUID
+	SchemaName string
+	KeyID      string
+	Version    int32
+	CreatedAt  time.Time
+	MigratedAt *time.Time
+	Failure    *string
+	Failures   int32
+	FailedAt   *time.Time
+	State      string
+}
+
+// As owner: registry entries after one, optionally of one state only; a state is the first of failed, behind, old-key, ok
+// that fits.
+func (q *Queries) TenantPage(ctx context.Context, db DBTX, arg TenantPageParams) ([]TenantPageRow, error) {
+	rows, err := db.Query(ctx, tenantPage,
+		arg.State,
+		arg.MaxRows,
+		arg.Latest,
+		arg.PrimaryKeyID,
+		arg.After,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []TenantPageRow{}
+	for rows.Next() {
+		var i TenantPageRow
+		if err := rows.Scan(
+			&i.UserID,
+			&i.SchemaName,
+			&i.KeyID,
+			&i.Version,
+			&i.CreatedAt,
+			&i.MigratedAt,
+			&i.Failure,
+			&i.Failures,
+			&i.FailedAt,
+			&i.State,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const tenantPending = `-- name: TenantPending :many
+SELECT user_id, schema_name
+FROM public.tenants
+WHERE (version < $1::integer OR key_id <> $2::text) AND user_id > $3 AND ($4::boolean OR failed_at IS NULL)
+ORDER BY user_id
+LIMIT $5
+`
+
+type TenantPendingParams struct {
+	Latest       int32
+	PrimaryKeyID string
+	After        uuid.UUID
+	FailedToo    bool
+	MaxRows      int32
+}
+
+type TenantPendingRow struct {
+	UserID     uuid.UUID
+	SchemaName string
+}
+
+// As owner: private brains that a sweep has to migrate or to re-seal.
+func (q *Queries) TenantPending(ctx context.Context, db DBTX, arg TenantPendingParams) ([]TenantPendingRow, error) {
+	rows, err := db.Query(ctx, tenantPending,
+		arg.Latest,
+		arg.PrimaryKeyID,
+		arg.After,
+		arg.FailedToo,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []TenantPendingRow{}
+	for rows.Next() {
+		var i TenantPendingRow
+		if err := rows.Scan(&i.UserID, &i.SchemaName); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const tenantPendingCount = `-- name: TenantPendingCount :one
+SELECT count(*)
+FROM public.tenants
+WHERE version < $1::integer OR key_id <> $2::text
+`
+
+type TenantPendingCountParams struct {
+	Latest       int32
+	PrimaryKeyID string
+}
+
+func (q *Queries) TenantPendingCount(ctx context.Context, db DBTX, arg TenantPendingCountParams) (int64, error) {
+	row := db.QueryRow(ctx, tenantPendingCount, arg.Latest, arg.PrimaryKeyID)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const tenantRegister = `-- name: TenantRegister :exec
 INSERT INTO public.tenants AS t (user_id, schema_name, lock, key_id, version, migrated_at)
 VALUES ($1, $2, $3, $4, $5, now())
@@ -146,4 +350,51 @@ func (q *Queries) TenantRegistration(ctx context.Context, db DBTX) (int32, error
 	var version int32
 	err := row.Scan(&version)
 	return version, err
+}
+
+const tenantRegistry = `-- name: TenantRegistry :many
+SELECT user_id, schema_name, lock, key_id, version
+FROM public.tenants
+WHERE $1::boolean OR user_id = ANY (CAST($2::text[] AS uuid[]))
+ORDER BY user_id
+`
+
+type TenantRegistryParams struct {
+	Everybody bool
+	UserIds   []string
+}
+
+type TenantRegistryRow struct {
+	UserID     uuid.UUID
+	SchemaName string
+	Lock       []byte
+	KeyID      string
+	Version    int32
+}
+
+// As owner: what the registry says of all users, or of some.
+func (q *Queries) TenantRegistry(ctx context.Context, db DBTX, arg TenantRegistryParams) ([]TenantRegistryRow, error) {
+	rows, err := db.Query(ctx, tenantRegistry, arg.Everybody, arg.UserIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []TenantRegistryRow{}
+	for rows.Next() {
+		var i TenantRegistryRow
+		if err := rows.Scan(
+			&i.UserID,
+			&i.SchemaName,
+			&i.Lock,
+			&i.KeyID,
+			&i.Version,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }

@@ -6,8 +6,8 @@ CREATE TABLE public.user_settings (
   default_model       text CHECK (char_length(default_model) <= 200),
   reasoning_effort    text CHECK (reasoning_effort IN ('off', 'low', 'medium', 'high')),
   custom_instructions text NOT NULL DEFAULT '' CHECK (char_length(custom_instructions) <= 8000),
-  -- What only the client needs: theme, width, font size, models shown. Opaque to the server, 16 KiB at most.
-  preferences         jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(preferences) = 'object' AND pg_column_size(preferences) <= 16384),
+  -- What only the client needs: theme, width, font size, models shown. Opaque to the server, which accepts 16 KiB of JSON; stored it may be longer.
+  preferences         jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(preferences) = 'object' AND octet_length(preferences::text) <= 65536),
   created_at          timestamptz NOT NULL DEFAULT now(),
   updated_at          timestamptz NOT NULL DEFAULT now()
 );

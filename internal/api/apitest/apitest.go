@@ -44,6 +44,8 @@ type Options struct {
 	Env map[string]string
 	// RealKratos uses the Kratos of the test run.
 	RealKratos bool
+	// Database to use; nil makes a fresh one.
+	Database *testdb.Database
 	// Providers of models, by name.
 	Providers map[string]llm.Provider
 	Web       fs.FS
@@ -53,10 +55,13 @@ type Options struct {
 // Start runs a server until the test ends.
 func Start(t testing.TB, o Options) *Server {
 	t.Helper()
-	s := &Server{Log: &Buffer{}, Database: testdb.New(t)}
+	s := &Server{Log: &Buffer{}, Database: o.Database}
+	if s.Database == nil {
+		s.Database = testdb.New(t)
+	}
 	public, internal := listener(t), listener(t)
 	s.URL, s.InternalURL = "http://"+public.Addr().String(), "http://"+internal.Addr().String()
-	kratos := ""
+	var kratos string
 	if o.RealKratos {
 		kratos = authtest.Kratos(t).Public
 	} else {
