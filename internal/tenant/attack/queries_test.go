@@ -71,6 +71,9 @@ func aim(v reflect.Value, w *world) {
 	case reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))
 		aim(v.Elem(), w)
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
+		aim(v.Index(0), w)
 	case reflect.Struct:
 		for i := range v.NumField() {
 			aim(v.Field(i), w)

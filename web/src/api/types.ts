@@ -1,0 +1,12 @@
+import type { components } from "./schema";
+
+type Schemas = components["schemas"];
+export type Session = Schemas["Session"];
+export type Conversation = Schemas["Conversation"];
+export type ConversationPage = Schemas["ConversationPage"];
+export type ConversationPatch = Schemas["ConversationUpdate"];
+export type Settings = Schemas["Settings"];
+export type SettingsPatch = Schemas["SettingsUpdate"];
+export type Model = Schemas["Model"];
+export type Usage = Schemas["Usage"];
+export type Allowance = Schemas["Quota"];

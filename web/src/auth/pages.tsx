@@ -1,0 +1,34 @@
+import { useSearch } from "@tanstack/react-router";
+import { AccessPage } from "./AccessPage";
+import { ErrorPage } from "./ErrorPage";
+import { safeReturnPath } from "./flow";
+import { ProvePage } from "./ProvePage";
+
+function useAuthSearch() {
+  const { flow, return_to, id } = useSearch({ from: "/auth" });
+  return { flowId: flow, returnTo: safeReturnPath(return_to), errorId: id };
+}
+
+export function Login() {
+  const { flowId, returnTo } = useAuthSearch();
+  return <AccessPage key="login" kind="login" flowId={flowId} returnTo={returnTo} />;
+}
+
+export function Registration() {
+  const { flowId, returnTo } = useAuthSearch();
+  return <AccessPage key="registration" kind="registration" flowId={flowId} returnTo={returnTo} />;
+}
+
+export function Verification() {
+  const { flowId, returnTo } = useAuthSearch();
+  return <ProvePage kind="verification" flowId={flowId} returnTo={returnTo} />;
+}
+
+export function Recovery() {
+  const { flowId, returnTo } = useAuthSearch();
+  return <ProvePage kind="recovery" flowId={flowId} returnTo={returnTo} />;
+}
+
+export function Failed() {
+  return <ErrorPage id={useAuthSearch().errorId} />;
+}

@@ -1,0 +1,28 @@
+import { Text, Title, UnstyledButton } from "@mantine/core";
+import { strings } from "~/strings";
+import classes from "./chat.module.css";
+
+/** The page before the first message: a question, and some beginnings to try. */
+export function Greeting({ onPick }: { onPick: (prompt: string) => void }) {
+  return (
+    <div className={classes.greeting}>
+      <div className={classes.column}>
+        <Title order={1} size="h2" ta="center" mb="xl">
+          {strings.chat.greeting}
+        </Title>
+        <div className={classes.suggestions}>
+          {strings.chat.suggestions.map(({ title, prompt }) => (
+            <UnstyledButton key={title} className={classes.suggestion} onClick={() => onPick(prompt)}>
+              <Text fw={600} size="sm">
+                {title}
+              </Text>
+              <Text size="sm" c="dimmed">
+                {prompt}
+              </Text>
+            </UnstyledButton>
+          ))}
+        </div>
+      </div>
+    </div>
+  );
+}

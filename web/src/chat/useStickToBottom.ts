@@ -1,0 +1,54 @@
+import { useCallback, useEffect, useRef, useState } from "react";
+
+// How far from the end still counts as being there, in pixels.
+const slack = 48;
+
+/** Keeps a scrolling box at its end while its content grows, unless the reader has scrolled up. */
+export function useStickToBottom() {
+  const scroller = useRef<HTMLDivElement>(null);
+  const content = useRef<HTMLDivElement>(null);
+  const stuck = useRef(true);
+  const [atBottom, setAtBottom] = useState(true);
+
+  const toBottom = useCallback((behavior: ScrollBehavior = "instant") => {
+    const box = scroller.current;
+    stuck.current = true;
+    box?.scrollTo({ top: box.scrollHeight, behavior });
+  }, []);
+
+  useEffect(() => {
+    const box = scroller.current;
+    const inner = content.current;
+    if (!box || !inner) {
+      return;
+    }
+    let lastTop = box.scrollTop;
+    const onScroll = () => {
+      const near = box.scrollHeight - box.scrollTop - box.clientHeight < slack;
+      // Only scrolling up lets go: content that grows also moves the end away.
+      if (near) {
+        stuck.current = true;
+      } else if (box.scrollTop < lastTop) {
+        stuck.current = false;
+      }
+      lastTop = box.scrollTop;
+      setAtBottom(near || stuck.current);
+    };
+    const onResize = () => {
+      if (stuck.current) {
+        box.scrollTop = box.scrollHeight;
+      }
+    };
+    const observer = new ResizeObserver(onResize);
+    observer.observe(inner);
+    observer.observe(box);
+    box.addEventListener("scroll", onScroll, { passive: true });
+    onResize();
+    return () => {
+      observer.disconnect();
+      box.removeEventListener("scroll", onScroll);
+    };
+  }, []);
+
+  return { scroller, content, atBottom, toBottom };
+}

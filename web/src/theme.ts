@@ -1,0 +1,46 @@
+import { createTheme, type MantineColorsTuple, Modal } from "@mantine/core";
+
+const indigo: MantineColorsTuple = [
+  "#f0f0ff",
+  "#dfe0fc",
+  "#bdbff3",
+  "#989cec",
+  "#797ee5",
+  "#656be2",
+  "#5a5fe0",
+  "#4a4fc8",
+  "#4146b3",
+  "#363b9f",
+];
+
+/** Greys with a trace of blue, a little deeper than Mantine's own. */
+const dark: MantineColorsTuple = [
+  "#d5d7e0",
+  "#acaebf",
+  "#8c8fa3",
+  "#666980",
+  "#3f424f",
+  "#2f313b",
+  "#24262e",
+  "#17181c",
+  "#121317",
+  "#0c0d10",
+];
+
+export const theme = createTheme({
+  primaryColor: "indigo",
+  primaryShade: { light: 6, dark: 5 },
+  colors: { indigo, dark },
+  defaultRadius: "md",
+  cursorType: "pointer",
+  respectReducedMotion: true,
+  fontFamily:
+    'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Helvetica Neue", Arial, sans-serif, "Noto Color Emoji"',
+  fontFamilyMonospace:
+    'ui-monospace, "SF Mono", "Cascadia Code", Menlo, Consolas, "Noto Sans Mono", monospace',
+  headings: { fontWeight: "650" },
+  components: {
+    // Nothing behind a dialog scrolls here, and the lock would be an inline style element.
+    Modal: Modal.extend({ defaultProps: { lockScroll: false } }),
+  },
+});
