@@ -253,7 +253,7 @@ func highestVersion(migrations fs.FS) (int32, error) {
 	if len(paths) == 0 {
 		return 0, migrate.NoMigrationsFoundError{}
 	}
-	return int32(len(paths)), nil //nolint:gosec // a count of files
+	return int32(len(paths)), nil
 }
 
 func ptr[T any](v T) *T { return &v }
