@@ -43,9 +43,25 @@ func migrateCommand() *cli.Command {
 					return nil
 				}),
 			},
+			{
+				Name:  "harden",
+				Usage: "print SQL that a superuser may run to close residual channels",
+				Action: withDB(func(_ context.Context, c *cli.Command, db *tenant.DB) error {
+					_, err := fmt.Fprint(c.Root().Writer, hardenPreamble, db.HardenSQL())
+					return err
+				}),
+			},
 		},
 	}
 }
+
+// hardenPreamble is itself SQL, so that the output can be piped.
+const hardenPreamble = `-- Optional, for a PostgreSQL server of your own: closes the residual channels of docs/threat-model.md. The seals hold without it.
+-- Run it once per database, as a superuser, in one transaction:
+--   twobrains migrate harden | psql --single-transaction -v ON_ERROR_STOP=1 "postgres://postgres@…/<the database>"
+-- It may be run again. Monitoring logins need grants of their own afterwards. Where the owner's login is a superuser,
+-- "migrate up" has done this already.
+`
 
 func withDB(action func(context.Context, *cli.Command, *tenant.DB) error) cli.ActionFunc {
 	return func(ctx context.Context, c *cli.Command) error {

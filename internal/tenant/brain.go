@@ -89,6 +89,8 @@ const (
 	retryStale = "stale"
 	retryLost  = "connection"
 	retryUnfit = "unfit"
+	// A unit of work and a migration of the same brain may each wait for a table that the other holds.
+	retryDeadlock = "deadlock"
 )
 
 // attempt runs one transaction on a lane. The reason, if any, says that nothing was committed and why another attempt may
@@ -130,6 +132,8 @@ func (db *DB) attempt(ctx context.Context, l *lane, tag string, begin, fn func(*
 		// The connection is not as it should be, or a session setting was left behind on it.
 		_ = conn.Conn().Close(ctx)
 		return retryUnfit, err
+	case HasState(cause, stateDeadlock):
+		return retryDeadlock, err
 	case HasState(cause, stateReadOnly):
 		_ = conn.Conn().Close(ctx)
 		return retryLost, err

@@ -7,15 +7,18 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/tern/v2/migrate"
 	"golang.org/x/sync/semaphore"
 
 	"twobrains/internal/publicdb"
+	"twobrains/internal/secret"
 )
 
 // versionTable is tern's table in each schema it migrates; in a private brain it is what the binding is proved by.
@@ -36,7 +39,7 @@ func (db *DB) provision(ctx context.Context, schema string, id uuid.UUID, slots 
 	}
 	defer slots.Release(1)
 	start := time.Now()
-	version, err := db.provisionOnce(ctx, schema, id)
+	version, err := db.provisionAlone(ctx, schema, id)
 	db.metrics.provisioning.Observe(time.Since(start).Seconds())
 	if err == nil {
 		db.metrics.provisions.WithLabelValues("ok").Inc()
@@ -51,7 +54,7 @@ func (db *DB) provision(ctx context.Context, schema string, id uuid.UUID, slots 
 	if isConnectionLost(err) || isConnectError(err) || ctx.Err() != nil {
 		return 0, err
 	}
-	db.log.ErrorContext(ctx, "provisioning failed", "schema", schema, "error", err)
+	db.log.ErrorContext(ctx, "provisioning failed", "schema", schema, "error", failureText(err))
 	failures := db.recordFailure(ctx, schema, id, err)
 	retryIn := backoff(failures)
 	db.failing.Set(schema, failure{until: db.now().Add(retryIn), cause: err})
@@ -69,19 +72,33 @@ func backoff(failures int32) time.Duration {
 	return min(time.Second<<min(max(failures, 1), 16), 5*time.Minute)
 }
 
-func (db *DB) provisionOnce(ctx context.Context, schema string, id uuid.UUID) (version int32, err error) {
+func (db *DB) provisionAlone(ctx context.Context, schema string, id uuid.UUID) (version int32, err error) {
 	conn, err := db.connectOwner(ctx, schema)
 	if err != nil {
 		return 0, err
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	_, version, err = db.provisionOn(ctx, conn, schema, id, manner{})
+	return version, err
+}
+
+// manner is how the work is done when it is not a first access that does it.
+type manner struct {
+	// eager does not wait for the time of the next try after a failure.
+	eager bool
+	// fenced holds units of work back from the beginning, instead of from the first table that a migration changes.
+	fenced bool
+}
+
+// provisionOn does the work on a connection of the owner, and tells whether there was any left to do.
+func (db *DB) provisionOn(ctx context.Context, conn *pgx.Conn, schema string, id uuid.UUID, how manner) (worked bool, version int32, err error) {
 	tx, err := conn.Begin(ctx)
 	if err != nil {
-		return 0, fmt.Errorf("begin: %w", err)
+		return false, 0, fmt.Errorf("begin: %w", err)
 	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
 	if _, err := tx.Exec(ctx, sqlLockSchema, schema); err != nil {
-		return 0, fmt.Errorf("lock schema: %w", err)
+		return false, 0, fmt.Errorf("lock schema: %w", err)
 	}
 	queries := publicdb.New()
 	primary := db.opts.Keys.Primary()
@@ -90,42 +107,42 @@ func (db *DB) provisionOnce(ctx context.Context, schema string, id uuid.UUID) (v
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 	case err != nil:
-		return 0, fmt.Errorf("read registry: %w", err)
+		return false, 0, fmt.Errorf("read registry: %w", err)
 	default:
-		done, err := db.examine(ctx, tx, schema, lock, entry)
+		done, err := db.examine(ctx, tx, schema, lock, entry, how)
 		if err != nil || done {
-			return entry.Version, err
+			return false, entry.Version, err
 		}
 	}
 	if _, err := tx.Exec(ctx, "CREATE SCHEMA IF NOT EXISTS "+schema); err != nil {
-		return 0, fmt.Errorf("create schema: %w", err)
+		return false, 0, fmt.Errorf("create schema: %w", err)
 	}
 	if version, err = runTern(ctx, conn, schema, db.opts.TenantMigrations, nil); err != nil {
-		return 0, err
+		return false, 0, err
 	}
 	if err := seal(ctx, tx, schema, sealBy(lock), db.appRole); err != nil {
-		return 0, err
+		return false, 0, err
 	}
 	err = queries.TenantRegister(ctx, tx, publicdb.TenantRegisterParams{
 		UserID: id, SchemaName: schema, Lock: lock, KeyID: primary.ID(), Version: version,
 	})
 	if err != nil {
-		return 0, fmt.Errorf("register: %w", err)
+		return false, 0, fmt.Errorf("register: %w", err)
 	}
 	if err := tx.Commit(ctx); err != nil {
-		return 0, fmt.Errorf("commit: %w", err)
+		return false, 0, fmt.Errorf("commit: %w", err)
 	}
-	return version, nil
+	return true, version, nil
 }
 
 // examine looks at a registered brain under its lock: done means that somebody else has just finished the work.
-func (db *DB) examine(ctx context.Context, tx pgx.Tx, schema string, lock []byte, entry publicdb.TenantLockRow) (done bool, err error) {
-	if entry.FailedAt != nil {
+func (db *DB) examine(ctx context.Context, tx pgx.Tx, schema string, lock []byte, entry publicdb.TenantLockRow, how manner) (done bool, err error) {
+	if entry.FailedAt != nil && !how.eager {
 		if left := entry.FailedAt.Add(backoff(entry.Failures)).Sub(db.now()); left > 0 {
 			return false, &failedError{retryIn: left, cause: errors.New("an earlier attempt failed")}
 		}
 	}
-	if !db.opensWith(schema, entry.Lock) {
+	if _, ok := db.keyOf(schema, entry.Lock); !ok {
 		return false, fmt.Errorf("%w (made with master key %q)", ErrSealed, entry.KeyID)
 	}
 	if entry.Version == 0 {
@@ -138,16 +155,36 @@ func (db *DB) examine(ctx context.Context, tx pgx.Tx, schema string, lock []byte
 	if !exists {
 		return false, ErrMissing
 	}
-	return entry.Version >= db.latest && bytes.Equal(entry.Lock, lock), nil
+	if entry.Version >= db.latest && bytes.Equal(entry.Lock, lock) {
+		return true, nil
+	}
+	if !how.fenced {
+		return false, nil
+	}
+	return false, fence(ctx, tx, schema)
 }
 
-func (db *DB) opensWith(schema string, lock []byte) bool {
+// fence waits for the units of work under way in a private brain and holds back the next ones. Each of them reads the
+// version table first, so that no unit of work can wait for a changed table while the change waits for it: no deadlock.
+func fence(ctx context.Context, tx pgx.Tx, schema string) error {
+	var there bool
+	if err := tx.QueryRow(ctx, sqlTableExists, schema, versionTable).Scan(&there); err != nil || !there {
+		return err
+	}
+	if _, err := tx.Exec(ctx, "LOCK TABLE "+schema+"."+versionTable+" IN ACCESS EXCLUSIVE MODE"); err != nil {
+		return fmt.Errorf("wait for units of work: %w", err)
+	}
+	return nil
+}
+
+// keyOf finds the master key of the ring from which a lock was made.
+func (db *DB) keyOf(schema string, lock []byte) (secret.MasterKey, bool) {
 	for _, master := range db.opts.Keys.Keys() {
 		if bytes.Equal(lock, lockOf(deriveKey(master, schema))) {
-			return true
+			return master, true
 		}
 	}
-	return false
+	return secret.MasterKey{}, false
 }
 
 // recordFailure notes a failure in the registry and returns how many there have been since the last success.
@@ -159,7 +196,7 @@ func (db *DB) recordFailure(ctx context.Context, schema string, id uuid.UUID, ca
 		defer func() { _ = conn.Close(ctx) }()
 		primary := db.opts.Keys.Primary()
 		failures, err = publicdb.New().TenantFail(ctx, conn, publicdb.TenantFailParams{
-			UserID: id, SchemaName: schema, Lock: lockOf(deriveKey(primary, schema)), KeyID: primary.ID(), Failure: ptr(cause.Error()),
+			UserID: id, SchemaName: schema, Lock: lockOf(deriveKey(primary, schema)), KeyID: primary.ID(), Failure: ptr(failureText(cause)),
 		})
 	}
 	if err != nil {
@@ -169,11 +206,30 @@ func (db *DB) recordFailure(ctx context.Context, schema string, id uuid.UUID, ca
 	return failures
 }
 
+// failureText is a failure as it may be kept and shown. Data exceptions (class 22) quote the value that they stumbled on,
+// which is content.
+func failureText(cause error) string {
+	var pgErr *pgconn.PgError
+	if errors.As(cause, &pgErr) && strings.HasPrefix(pgErr.Code, "22") {
+		var in migrate.MigrationPgError
+		if errors.As(cause, &in) {
+			return fmt.Sprintf("migrate: %s: data exception (SQLSTATE %s)", in.MigrationName, pgErr.Code)
+		}
+		return fmt.Sprintf("data exception (SQLSTATE %s)", pgErr.Code)
+	}
+	return cause.Error()
+}
+
 // connectOwner opens a connection of the owner whose unqualified names mean the schema. The path is a startup parameter,
 // because tern resets all settings after each migration.
 func (db *DB) connectOwner(ctx context.Context, schema string) (*pgx.Conn, error) {
+	return db.connectOwnerWith(ctx, schema, nil)
+}
+
+func (db *DB) connectOwnerWith(ctx context.Context, schema string, settings map[string]string) (*pgx.Conn, error) {
 	cfg := db.ownerCfg.Copy()
-	cfg.RuntimeParams["search_path"] = strings.Join([]string{schema, lockSchema, "pg_catalog", "pg_temp"}, ", ")
+	maps.Copy(cfg.RuntimeParams, settings)
+	cfg.RuntimeParams["search_path"] = ownerPath(schema)
 	cfg.RuntimeParams["application_name"] = "twobrains owner"
 	cfg.DefaultQueryExecMode = pgx.QueryExecModeExec
 	conn, err := pgx.ConnectConfig(ctx, cfg)
@@ -181,6 +237,10 @@ func (db *DB) connectOwner(ctx context.Context, schema string) (*pgx.Conn, error
 		return nil, fmt.Errorf("connect as owner: %w", err)
 	}
 	return conn, nil
+}
+
+func ownerPath(schema string) string {
+	return strings.Join([]string{schema, lockSchema, "pg_catalog", "pg_temp"}, ", ")
 }
 
 // runTern migrates one schema to the newest version of the migrations, inside the caller's transaction, and returns the
@@ -192,6 +252,11 @@ func runTern(ctx context.Context, conn *pgx.Conn, schema string, migrations fs.F
 	}
 	if err := m.LoadMigrations(migrations); err != nil {
 		return 0, fmt.Errorf("load migrations: %w", err)
+	}
+	// Tern resets all settings after each migration, so each sets the path for itself; a connection may then serve one
+	// schema after another.
+	for _, migration := range m.Migrations {
+		migration.UpSQL = "SET LOCAL search_path = " + ownerPath(schema) + ";\n" + migration.UpSQL
 	}
 	if onStart != nil {
 		m.OnStart = func(version int32, name, _, _ string) { onStart(version, name) }

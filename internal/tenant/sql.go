@@ -32,7 +32,14 @@ const sqlLockSchema = "SELECT pg_catalog.pg_advisory_xact_lock(hashtextextended(
 
 const sqlSchemaExists = "SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1)"
 
-const sqlSchemaTables = `SELECT c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+const sqlTableExists = `SELECT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind = 'r')`
+
+// By way of pg_depend, since no index of pg_class begins with the schema: a scan would grow with the number of users.
+const sqlSchemaTables = `SELECT c.relname FROM pg_catalog.pg_namespace n
+JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_namespace'::regclass AND d.refobjid = n.oid
+  AND d.classid = 'pg_catalog.pg_class'::regclass
+JOIN pg_catalog.pg_class c ON c.oid = d.objid
 WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') ORDER BY c.relname`
 
 // lockSchema holds no-op doubles of the lock functions that tern calls unqualified. Tern takes one constant lock per

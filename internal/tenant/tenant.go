@@ -38,11 +38,11 @@ type Options struct {
 	PublicMigrations fs.FS
 	TenantMigrations fs.FS
 
-	// Lanes is the number of app connections; a user always meets the same one. 16 lanes hold 10,000 warm users at
-	// about 84 MB of backend memory each. Default 16.
+	// Lanes is the number of app connections; a user always meets the same one. Backend memory grows with the users of a
+	// lane, by about 230 KB each (docs/performance.md). Default 16.
 	Lanes int
-	// LaneUsers is the number of users after which a lane's connection is replaced, the safety valve for its memory at
-	// about 130 KB a user. Default 900, which keeps a backend below 128 MB.
+	// LaneUsers is the number of users after which a lane's connection is replaced: a safety valve for its memory, since
+	// replacing it costs all of them their warm caches. Default 900, which keeps a backend at about 200 MB.
 	LaneUsers int
 	// Provisioners is the number of owner connections used at once for newcomers, and again for migrations. Default 4.
 	Provisioners int
