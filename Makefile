@@ -36,6 +36,10 @@ check-static: tool node ## format, vet, lint and compare generated files with th
 	diff -u docs/openapi.json .dev/generated/openapi.json
 	@if [ -f web/package.json ]; then npm --prefix web run check; fi
 
+.PHONY: bench
+bench: ## measure what a private brain costs, beside shared tables (half an hour; a look: make bench ARGS=--quick)
+	go run ./cmd/bench all $(ARGS)
+
 .PHONY: build
 build: tool node ## build the server with its pages into bin/twobrains
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/twobrains ./cmd/twobrains
