@@ -6,8 +6,9 @@ package tenant
 const sqlBegin = "BEGIN"
 
 // The settings that a bound transaction depends on; sqlc knows no tables here. Key and path are parameters, because
-// literals show in pg_stat_activity and in logs.
-const sqlBind = "SELECT set_config('search_path', $1, true), set_config('twobrains.key', $2, true)"
+// literals show in pg_stat_activity and in logs. The other two undo what a mistake may have left behind for the session.
+const sqlBind = `SELECT set_config('search_path', $1, true), set_config('twobrains.key', $2, true),
+  set_config('row_security', 'on', true), set_config('statement_timeout', '30s', true)`
 
 // The version table is tern's, so sqlc does not know it. It lies behind the seal: no row means that nothing is bound or
 // that the key does not fit. A login for which no seal holds is refused in the same way.
