@@ -267,18 +267,23 @@ func (w *interleaving) swallow(ctx context.Context, db *tenant.DB, a *actor) err
 }
 
 func (w *interleaving) panics(ctx context.Context, db *tenant.DB, a *actor) (err error) {
-	defer func() {
-		if recover() == nil && err == nil {
-			err = errors.New("the panic was swallowed")
-		}
+	panicked := func() (panicked bool) {
+		defer func() { panicked = recover() != nil }()
+		err = w.unit(ctx, db, a, func(tx *tenant.Tx) error {
+			insert(ctx, a, tx)
+			if err := tx.Flush(); err != nil {
+				return err
+			}
+			panic("deliberate")
+		})
+		return false
 	}()
-	err = w.unit(ctx, db, a, func(tx *tenant.Tx) error {
-		insert(ctx, a, tx)
-		if err := tx.Flush(); err != nil {
-			return err
-		}
-		panic("deliberate")
-	})
+	switch {
+	case panicked:
+		return nil
+	case err == nil:
+		return errors.New("the panic was swallowed")
+	}
 	return w.tolerate(err)
 }
 
