@@ -33,6 +33,18 @@ func (b *testBundle) begin(s *completion.Service, conversation, id string) strea
 	return f
 }
 
+// drain reads a reply to its end.
+func drain(t *testing.T, f stream.Follower) {
+	t.Helper()
+	defer f.Close()
+	for {
+		if _, err := f.Next(t.Context(), 10*time.Second); err != nil {
+			require.ErrorIs(t, err, io.EOF)
+			return
+		}
+	}
+}
+
 func TestStopKeepsWhatIsThere(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -146,13 +158,7 @@ func TestDeletedConversationStaysDeleted(t *testing.T) {
 		require.NoError(t, err)
 	}
 	close(release)
-	for {
-		if _, err := f.Next(t.Context(), 10*time.Second); err != nil {
-			require.ErrorIs(t, err, io.EOF)
-			break
-		}
-	}
-	f.Close()
+	drain(t, f)
 	require.Zero(t, b.count("SELECT (SELECT count(*) FROM BRAIN.conversations) + (SELECT count(*) FROM BRAIN.messages) + (SELECT count(*) FROM BRAIN.runs)"))
 	require.Equal(t, 1, b.count("SELECT count(*) FROM public.usage_daily WHERE output_tokens > 0"), "what it used is counted")
 }
@@ -217,13 +223,7 @@ func TestSettleSurvivesLostConnections(t *testing.T) {
 	require.Len(t, b.messages("c1"), 1)
 	_, err = super.Exec(t.Context(), "ALTER ROLE twobrains_app IN DATABASE "+b.Name+" RESET default_transaction_read_only")
 	require.NoError(t, err)
-	for {
-		if _, err := f.Next(t.Context(), 10*time.Second); err != nil {
-			require.ErrorIs(t, err, io.EOF)
-			break
-		}
-	}
-	f.Close()
+	drain(t, f)
 	require.Contains(t, b.messages("c1")[1].Parts, "so far and on")
 	require.Equal(t, 1, b.count("SELECT messages FROM public.usage_daily"))
 }

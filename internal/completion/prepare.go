@@ -20,6 +20,7 @@ import (
 	"twobrains/internal/stream"
 	"twobrains/internal/tenant"
 	"twobrains/internal/tenantdb"
+	"twobrains/internal/usage"
 )
 
 // maxHistory bounds the messages given to a model, whatever its window.
@@ -140,7 +141,7 @@ func (r *run) prepare(ctx context.Context) error {
 		})
 		reserved = tenant.QueueExec(tx, func(db tenant.DBTX) error {
 			_, err := r.public.QuotaReserve(ctx, db, publicdb.QuotaReserveParams{
-				Day: utcDay(r.started), Month: utcMonth(r.started),
+				Day: usage.Day(r.started), Month: usage.Month(r.started),
 				DayLimit: clampInt32(r.opts.Quota.Day), MonthLimit: clampInt32(r.opts.Quota.Month),
 			})
 			return err
@@ -261,7 +262,7 @@ func (r *run) decide(settings publicdb.SettingsGetRow) error {
 	r.model = model
 	r.effort = model.Effort(want, len(r.tools()) > 0)
 	r.system = settings.CustomInstructions
-	day := utcDay(r.started)
+	day := usage.Day(r.started)
 	r.charged = &day
 	return nil
 }

@@ -7,18 +7,11 @@ import (
 	"twobrains/internal/problem"
 	"twobrains/internal/publicdb"
 	"twobrains/internal/tenant"
+	"twobrains/internal/usage"
 )
 
 // stateQuota is raised by QuotaReserve.
 const stateQuota = "TB101"
-
-// utcDay is the day whose quota a moment counts against.
-func utcDay(t time.Time) time.Time { return t.UTC().Truncate(24 * time.Hour) }
-
-func utcMonth(t time.Time) time.Time {
-	y, m, _ := t.UTC().Date()
-	return time.Date(y, m, 1, 0, 0, 0, 0, time.UTC)
-}
 
 // quotaError says which allowance is used up and when it starts over.
 func (s *Service) quotaError(ctx context.Context, brain *tenant.Brain, now time.Time) error {
@@ -30,11 +23,11 @@ func (s *Service) quotaError(ctx context.Context, brain *tenant.Brain, now time.
 	if err != nil {
 		return err
 	}
-	used, month := counters.Value(), utcMonth(now)
+	used, month := counters.Value(), usage.Month(now)
 	if s.opts.Quota.Month <= 0 || (!used.Month.Before(month) && int(used.MonthUsed) >= s.opts.Quota.Month) {
 		return problem.Newf(problem.CodeQuotaMonth, "You have used this month's %d messages.", s.opts.Quota.Month).
 			After(month.AddDate(0, 1, 0).Sub(now))
 	}
 	return problem.Newf(problem.CodeQuotaDay, "You have used today's %d messages.", s.opts.Quota.Day).
-		After(utcDay(now).AddDate(0, 0, 1).Sub(now))
+		After(usage.Day(now).AddDate(0, 0, 1).Sub(now))
 }

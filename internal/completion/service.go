@@ -4,6 +4,7 @@
 package completion
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -201,12 +202,12 @@ func logKey(user auth.User, conversationID string) stream.Key {
 }
 
 func withDefaults(o Options) Options {
-	setDefault(&o.MaxMessageChars, 32_000)
-	setDefault(&o.MaxRuns, 10_000)
-	setDefault(&o.MaxSteps, 5)
-	setDefault(&o.RunTimeout, 10*time.Minute)
-	setDefault(&o.ToolTimeout, 30*time.Second)
-	setDefault(&o.SettleTimeout, 2*time.Minute)
+	o.MaxMessageChars = cmp.Or(o.MaxMessageChars, 32_000)
+	o.MaxRuns = cmp.Or(o.MaxRuns, 10_000)
+	o.MaxSteps = cmp.Or(o.MaxSteps, 5)
+	o.RunTimeout = cmp.Or(o.RunTimeout, 10*time.Minute)
+	o.ToolTimeout = cmp.Or(o.ToolTimeout, 30*time.Second)
+	o.SettleTimeout = cmp.Or(o.SettleTimeout, 2*time.Minute)
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
@@ -214,11 +215,4 @@ func withDefaults(o Options) Options {
 		o.Logger = slog.Default()
 	}
 	return o
-}
-
-func setDefault[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
-	}
 }

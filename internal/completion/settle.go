@@ -8,6 +8,7 @@ import (
 	"twobrains/internal/publicdb"
 	"twobrains/internal/tenant"
 	"twobrains/internal/tenantdb"
+	"twobrains/internal/usage"
 )
 
 // stateSettled is raised by RunSettle when there is no running run to settle.
@@ -64,7 +65,7 @@ func (r *run) settleOnce(ctx context.Context, out outcome) error {
 			}
 			tenant.QueueExec(tx, func(db tenant.DBTX) error {
 				return r.public.UsageAdd(ctx, db, publicdb.UsageAddParams{
-					Day: utcDay(r.started), Model: r.model.ID, KeySource: "platform", Messages: messages,
+					Day: usage.Day(r.started), Model: r.model.ID, KeySource: "platform", Messages: messages,
 					InputTokens: out.usage.Input, CachedInputTokens: out.usage.CachedInput, OutputTokens: out.usage.Output,
 					ReasoningTokens: out.usage.Reasoning, CostMicrousd: cost,
 				})

@@ -1,6 +1,7 @@
 package tenant
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -90,7 +91,7 @@ func (f Fleet) Pending(ctx context.Context) (int64, error) {
 // rules as a first access, while others serve. It yields each as it is finished. What was not finished when it ends, for
 // whatever reason, is what another sweep finds. An error ends it: ErrCanary, ErrNotMigrated, or Postgres is away.
 func (f Fleet) Sweep(ctx context.Context, o SweepOptions) iter.Seq2[Swept, error] {
-	setDefault(&o.Parallel, 2)
+	o.Parallel = cmp.Or(o.Parallel, 2)
 	return func(yield func(Swept, error) bool) {
 		if err := f.db.Check(ctx); err != nil {
 			yield(Swept{}, err)

@@ -9,6 +9,7 @@
 package tenant
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -208,11 +209,11 @@ func (db *DB) open(ctx context.Context, schema string, id uuid.UUID) (opening, e
 }
 
 func withDefaults(o Options) Options {
-	setDefault(&o.Lanes, 16)
-	setDefault(&o.LaneUsers, 900)
-	setDefault(&o.Provisioners, 4)
-	setDefault(&o.UnitTimeout, 15*time.Second)
-	setDefault(&o.CacheSize, 200_000)
+	o.Lanes = cmp.Or(o.Lanes, 16)
+	o.LaneUsers = cmp.Or(o.LaneUsers, 900)
+	o.Provisioners = cmp.Or(o.Provisioners, 4)
+	o.UnitTimeout = cmp.Or(o.UnitTimeout, 15*time.Second)
+	o.CacheSize = cmp.Or(o.CacheSize, 200_000)
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
@@ -220,11 +221,4 @@ func withDefaults(o Options) Options {
 		o.Logger = slog.Default()
 	}
 	return o
-}
-
-func setDefault[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
-	}
 }

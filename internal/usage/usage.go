@@ -94,9 +94,8 @@ func (s *Service) Get(ctx context.Context, user auth.User, days int) (Report, er
 	if err != nil {
 		return Report{}, err
 	}
-	year, month, day := s.now().UTC().Date()
-	today := time.Date(year, month, day, 0, 0, 0, 0, time.UTC)
-	thisMonth := time.Date(year, month, 1, 0, 0, 0, 0, time.UTC)
+	now := s.now()
+	today, thisMonth := Day(now), Month(now)
 	var quota *tenant.Result[publicdb.QuotaGetRow]
 	var rows *tenant.Result[[]publicdb.UsageListRow]
 	err = brain.Tx(ctx, func(tx *tenant.Tx) error {
@@ -132,4 +131,16 @@ func (s *Service) Get(ctx context.Context, user auth.User, days int) (Report, er
 		})
 	}
 	return r, nil
+}
+
+// Day is the UTC day whose quota and usage a moment counts against, at its midnight.
+func Day(t time.Time) time.Time {
+	y, m, d := t.UTC().Date()
+	return time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
+}
+
+// Month is the first day of that day's month.
+func Month(t time.Time) time.Time {
+	y, m, _ := t.UTC().Date()
+	return time.Date(y, m, 1, 0, 0, 0, 0, time.UTC)
 }
