@@ -5,7 +5,7 @@ DEV := .dev/bin/dev
 
 .PHONY: help
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: dev
 dev: tool ## start Postgres, Redis, Kratos and the server on http://127.0.0.1:8080 (PORT=…); Ctrl-C stops all
@@ -14,6 +14,10 @@ dev: tool ## start Postgres, Redis, Kratos and the server on http://127.0.0.1:80
 .PHONY: test
 test: $(if $(ARGS),tool,test-web) ## run all tests with services of their own, or some: make test ARGS='-run Seal ./internal/tenant'
 	@$(DEV) test $(ARGS)
+
+.PHONY: interleavings
+interleavings: tool ## run a million interleaved units of work, directly and through PgBouncer (N=…; an hour or more)
+	@TWOBRAINS_INTERLEAVINGS=$(or $(N),1000000) $(DEV) test -timeout 6h -count=1 -v -run '^TestInterleavings' ./internal/tenant
 
 .PHONY: test-web
 test-web: node

@@ -181,7 +181,7 @@ func (k *kernel) read(ctx context.Context, user int) error {
 	err = brain.Tx(ctx, func(tx *tenant.Tx) error {
 		rows = tenant.Queue(tx, func(db tenant.DBTX) ([]tenantdb.MessageListRow, error) {
 			return k.q.MessageList(ctx, db, tenantdb.MessageListParams{ConversationID: "c", BeforeSeq: math.MaxInt64, RowLimit: messagesRead})
-		})
+		}).Proves()
 		return nil
 	})
 	if err != nil {
@@ -201,13 +201,10 @@ func (k *kernel) append(ctx context.Context, user int) error {
 	now, id := time.Now(), newID()
 	err = brain.Tx(ctx, func(tx *tenant.Tx) error {
 		tenant.Queue(tx, func(db tenant.DBTX) (int64, error) {
-			return k.q.ConversationAdvanceExisting(ctx, db, tenantdb.ConversationAdvanceExistingParams{ID: "c", Now: now})
-		})
-		tenant.Queue(tx, func(db tenant.DBTX) (int64, error) {
 			return k.q.MessageAppend(ctx, db, tenantdb.MessageAppendParams{
 				ID: id, ConversationID: "c", Role: "user", Parts: body, Metadata: json.RawMessage("{}"), Status: "complete", Size: 300, Now: now,
 			})
-		})
+		}).Proves()
 		return nil
 	})
 	if err != nil {

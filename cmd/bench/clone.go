@@ -114,7 +114,7 @@ func (c *cloner) script(w *strings.Builder, id uuid.UUID, filled bool) {
 		fmt.Fprintf(w, "INSERT INTO conversations (id, title, last_seq) VALUES ('c', 'A conversation', %d);\n"+
 			"INSERT INTO messages (id, conversation_id, seq, role, parts, status, size) SELECT 'm' || s, 'c', s, "+
 			"CASE WHEN s %% 2 = 1 THEN 'user' ELSE 'assistant' END, '%s', 'complete', 300 FROM generate_series(1, %d) s;\n"+
-			"ANALYZE conversations, messages;\n", messagesEach, body, messagesEach)
+			"", messagesEach, body, messagesEach)
 	}
 }
 

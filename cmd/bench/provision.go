@@ -51,7 +51,7 @@ func runProvision(ctx context.Context, b *bench) error {
 		Details: map[string]float64{"p50Micros": float64(p50.Microseconds()), "p99Micros": float64(p99.Microseconds())},
 	})
 
-	before, err := endedCPU(s.postmaster)
+	before, err := s.cpu()
 	if err != nil {
 		return err
 	}
@@ -61,7 +61,7 @@ func runProvision(ctx context.Context, b *bench) error {
 	}
 	rate := n / time.Since(begin).Seconds()
 	own = ownCPU() - own
-	after, err := endedCPU(s.postmaster)
+	after, err := s.cpu()
 	if err != nil {
 		return err
 	}

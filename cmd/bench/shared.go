@@ -28,12 +28,13 @@ WHERE user_id = $1 AND conversation_id = $2 AND seq < $3
 ORDER BY seq DESC
 LIMIT $4::bigint`
 
-	sharedTouch = `UPDATE conversations SET last_seq = last_seq + 1, updated_at = $1 WHERE user_id = $2 AND id = $3`
-
-	sharedAppend = `INSERT INTO messages (user_id, id, conversation_id, seq, role, parts, metadata, status, size, created_at)
-SELECT c.user_id, $1::text, c.id, c.last_seq, $2::text, $3::jsonb, $4::jsonb, $5::text, $6::integer, $7::timestamptz
-FROM conversations c
-WHERE c.user_id = $8 AND c.id = $9`
+	sharedAppend = `WITH advanced AS (
+  UPDATE conversations c SET last_seq = c.last_seq + 1, updated_at = $1 WHERE c.user_id = $2 AND c.id = $3
+  RETURNING c.user_id, c.id, c.last_seq
+)
+INSERT INTO messages (user_id, id, conversation_id, seq, role, parts, metadata, status, size, created_at)
+SELECT a.user_id, $4::text, a.id, a.last_seq, $5::text, $6::jsonb, $7::jsonb, $8::text, $9::integer, $1
+FROM advanced a`
 
 	sharedFill = `INSERT INTO conversations (user_id, id, title, last_seq)
 SELECT u, 'c', 'A conversation', $2 FROM unnest($1::uuid[]) u`
@@ -152,13 +153,10 @@ func scanMessages(rows pgx.Rows) ([]tenantdb.MessageListRow, error) {
 	return items, rows.Err()
 }
 
-// append adds a message and touches its conversation, atomically and in one round trip: a batch is one implicit
-// transaction.
+// append adds a message and touches its conversation in one statement.
 func (d *shared) append(ctx context.Context, user int) error {
-	now, batch := time.Now(), &pgx.Batch{}
-	batch.Queue(sharedTouch, now, d.users[user], "c")
-	batch.Queue(sharedAppend, newID(), "user", body, json.RawMessage("{}"), "complete", int32(300), now, d.users[user], "c")
-	if err := d.pool.SendBatch(ctx, batch).Close(); err != nil {
+	_, err := d.pool.Exec(ctx, sharedAppend, time.Now(), d.users[user], "c", newID(), "user", body, json.RawMessage("{}"), "complete", int32(300))
+	if err != nil {
 		return fmt.Errorf("append: %w", err)
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -157,6 +158,20 @@ func configured(ctx context.Context, o localstack.Options) (*localstack.Stack, e
 func (s *services) all() ([]int, error) {
 	pids, err := children(s.postmaster)
 	return append(pids, s.postmaster), err
+}
+
+// cpu is the processor time that all processes of the server have used, those that have ended included.
+func (s *services) cpu() (time.Duration, error) {
+	pids, err := s.all()
+	if err != nil {
+		return 0, err
+	}
+	ended, err := endedCPU(s.postmaster)
+	if err != nil {
+		return 0, err
+	}
+	living, err := processCPU(pids)
+	return ended + living, err
 }
 
 func parent(pid int) (int, error) {

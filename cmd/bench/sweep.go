@@ -74,6 +74,18 @@ func runSweep(ctx context.Context, b *bench) error {
 		Baseline: milli(calmP99) + " ms", Ours: milli(busyP99) + " ms", Ratio: fmt.Sprintf("%.1f", factor), Must: "<= 2 x", Pass: factor <= 2,
 		Details: map[string]float64{"factor": factor, "calmP99Micros": float64(calmP99.Microseconds()), "busyP99Micros": float64(busyP99.Microseconds())},
 	})
+	begin = time.Now()
+	for finding, err := range released.db.Fleet().Doctor(ctx) {
+		if err != nil {
+			return fmt.Errorf("doctor: %w", err)
+		}
+		return fmt.Errorf("doctor: %s %s in %s after the sweep", finding.Kind, finding.Object, finding.Schema)
+	}
+	took := time.Since(begin)
+	b.report.add(line{
+		Figure: fmt.Sprintf("doctor, one pass over %d schemas", size), Baseline: "–", Ours: fmt.Sprintf("%.1f s", took.Seconds()),
+		Details: map[string]float64{"seconds": took.Seconds()},
+	})
 	return b.dropDatabase(ctx, d)
 }
 

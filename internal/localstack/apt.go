@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// installMissing installs PostgreSQL and Redis from Debian's packages where they are missing and we may: as root, with
-// apt-get. Elsewhere it does nothing, and the one who needs the program says what to do.
+// installMissing installs PostgreSQL and Redis, and PgBouncer for tests, from Debian's packages where they are missing and we
+// may: as root, with apt-get. Elsewhere it does nothing, and the one who needs the program says what to do.
 func installMissing(ctx context.Context, opts Options) error {
 	var packages []string
 	if _, err := findPostgres(ctx, 0); errors.Is(err, errNoPostgres) {
@@ -21,12 +21,19 @@ func installMissing(ctx context.Context, opts Options) error {
 	if _, ok := redisProgram(); !ok {
 		packages = append(packages, "redis-server")
 	}
+	if _, err := pgbouncerProgram(); err != nil && opts.Mode == Test {
+		packages = append(packages, "pgbouncer")
+	}
+	return installPackages(ctx, opts.Say, packages...)
+}
+
+func installPackages(ctx context.Context, say func(format string, args ...any), packages ...string) error {
 	apt, err := exec.LookPath("apt-get")
 	if len(packages) == 0 || err != nil || os.Geteuid() != 0 {
 		return nil
 	}
 	begin := time.Now()
-	opts.Say("Installing %s with apt-get …", strings.Join(packages, " and "))
+	say("Installing %s with apt-get …", strings.Join(packages, " and "))
 	release, err := forbidServices()
 	if err != nil {
 		return err
@@ -39,7 +46,7 @@ func installMissing(ctx context.Context, opts Options) error {
 			return fmt.Errorf("apt-get %s: %w\n%s", strings.Join(arguments, " "), err, out)
 		}
 	}
-	opts.Say("Installed %s (%s)", strings.Join(packages, " and "), since(begin))
+	say("Installed %s (%s)", strings.Join(packages, " and "), since(begin))
 	return nil
 }
 

@@ -8,7 +8,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"twobrains/internal/publicdb"
 )
@@ -52,14 +51,8 @@ func (b *Brain) run(ctx context.Context, fn func(*Tx) error) error {
 				return "", err
 			}
 		}
-		reason, err = b.db.attempt(ctx, b.lane, b.schema, func(tx *Tx) error {
-			tx.bind(b.schema, o)
-			tx.prove(b.db.latest)
-			if bindFirst {
-				return tx.Flush()
-			}
-			return nil
-		}, fn)
+		bind := binding{schema: b.schema, key: o.key, version: b.db.latest, proof: proofDue, first: bindFirst}
+		reason, err = b.db.attempt(ctx, b.lane, b.schema, bind, fn)
 		if reason == retryStale {
 			b.db.opened.Invalidate(b.schema)
 		}
@@ -93,31 +86,52 @@ const (
 	retryDeadlock = "deadlock"
 )
 
+// binding is what a transaction is bound to.
+type binding struct {
+	schema, key string
+	// version is what the schema must have at least.
+	version int32
+	proof   proof
+	// first sends it alone, before anything is prepared.
+	first bool
+}
+
 // attempt runs one transaction on a lane. The reason, if any, says that nothing was committed and why another attempt may
 // succeed.
-func (db *DB) attempt(ctx context.Context, l *lane, tag string, begin, fn func(*Tx) error) (reason string, err error) {
+func (db *DB) attempt(ctx context.Context, l *lane, tag string, bind binding, fn func(*Tx) error) (reason string, err error) {
 	conn, err := db.acquire(ctx, l, tag)
 	if err != nil {
 		return "", err
 	}
-	tx := &Tx{ctx: ctx, conn: conn, tag: "/* " + tag + " */ ", metrics: db.metrics}
+	tx := &Tx{
+		ctx: ctx, conn: conn, tag: "/* " + tag + " */ ", metrics: db.metrics,
+		path: bind.schema + ", pg_temp", key: bind.key, version: bind.version, proof: bind.proof,
+	}
 	defer conn.Release()
 	defer tx.rollback()
-	tx.add(sqlBegin, nil)
 	committing := false
-	if err = begin(tx); err == nil {
+	if bind.first {
+		err = tx.roundTrip(ctx, false)
+	}
+	if err == nil {
 		err = fn(tx)
 	}
 	if err == nil {
 		committing = true
 		err = tx.commit()
 	}
-	if err == nil {
-		return "", nil
-	}
 	cause := err
 	if tx.failed != nil {
 		cause = tx.failed
+	}
+	if tx.unproven(cause) {
+		tx.rollback()
+		if failed := tx.verify(); failed != nil {
+			err, cause = failed, failed
+		}
+	}
+	if err == nil {
+		return "", nil
 	}
 	switch {
 	case HasState(cause, stateCachedPlanChanged):
@@ -128,8 +142,9 @@ func (db *DB) attempt(ctx context.Context, l *lane, tag string, begin, fn func(*
 		return retryPlan, err
 	case HasState(cause, stateUnbound), HasState(cause, stateBehind), errors.Is(cause, ErrMissing):
 		return retryStale, err
-	case !tx.bound && tx.sent && isServerError(cause):
-		// The connection is not as it should be, or a session setting was left behind on it.
+	case !tx.bound && tx.sent && isServerError(cause) && (l.direct || !isConnectionLost(cause)):
+		// The connection is not as it should be, or a session setting was left behind on it. A backend answers in order, so that
+		// nothing came after what failed; a pooler that lost the backend says so instead of answers that it may have had.
 		_ = conn.Conn().Close(ctx)
 		return retryUnfit, err
 	case HasState(cause, stateDeadlock):
@@ -137,21 +152,30 @@ func (db *DB) attempt(ctx context.Context, l *lane, tag string, begin, fn func(*
 	case HasState(cause, stateReadOnly):
 		_ = conn.Conn().Close(ctx)
 		return retryLost, err
-	case ctx.Err() == nil && conn.Conn().IsClosed() && (!committing || pgconn.SafeToRetry(cause)):
+	case ctx.Err() == nil && conn.Conn().IsClosed() && (!committing || errors.Is(cause, errNotSent)):
 		return retryLost, err
 	}
 	return "", err
 }
 
-// registration reads the registry's entry of the user: nil if there is none that the primary key opens.
+// unproven reports whether the outcome of a unit may come of a void binding: it read nothing from behind the seal. Errors that
+// lead to another attempt, which is proved in its turn, are left alone.
+func (tx *Tx) unproven(cause error) bool {
+	if tx.proof != proofDue || !tx.bound || tx.conn.Conn().IsClosed() || errors.Is(cause, ErrMissing) {
+		return false
+	}
+	return !slices.ContainsFunc([]string{stateUnbound, stateBehind, stateCachedPlanChanged, stateDeadlock, stateReadOnly}, func(state string) bool {
+		return HasState(cause, state)
+	})
+}
+
+// registration reads the registry's entry of the user: nil if there is none that the primary key opens. It is bound to the
+// template, so that all users share its plan.
 func (b *Brain) registration(ctx context.Context) (version *int32, err error) {
 	queries := publicdb.New()
 	var row *Result[int32]
 	err = b.db.retry(func(bool) (string, error) {
-		return b.db.attempt(ctx, b.lane, b.schema, func(tx *Tx) error {
-			tx.bind(b.schema, b.opening)
-			return nil
-		}, func(tx *Tx) error {
+		return b.db.attempt(ctx, b.lane, publicTag, binding{schema: templateSchema, key: b.key}, func(tx *Tx) error {
 			row = Queue(tx, func(db DBTX) (int32, error) { return queries.TenantRegistration(ctx, db) })
 			return nil
 		})
@@ -166,15 +190,15 @@ func (b *Brain) registration(ctx context.Context) (version *int32, err error) {
 	return &v, nil
 }
 
+// publicTag marks statements that read nothing of a private brain.
+const publicTag = "public"
+
 // Public runs fn in a transaction that is bound to nobody: it reaches the tables of the public brain that belong to no
 // user, and sees no row of any that do.
 func (db *DB) Public(ctx context.Context, fn func(*Tx) error) error {
 	ctx, cancel := context.WithTimeout(ctx, db.opts.UnitTimeout)
 	defer cancel()
 	return db.publicError(db.retry(func(bool) (string, error) {
-		return db.attempt(ctx, db.laneOf("public"), "public", func(tx *Tx) error {
-			tx.bind(templateSchema, opening{})
-			return nil
-		}, fn)
+		return db.attempt(ctx, db.laneOf(publicTag), publicTag, binding{schema: templateSchema}, fn)
 	}))
 }

@@ -40,7 +40,13 @@ BEGIN
     END IF;
   END LOOP;
 
+  -- What a lane also sends when it connects (appSettings in sql.go), for connections that a pooler makes.
   EXECUTE format('ALTER ROLE %I IN DATABASE %I SET search_path = brain_template, pg_temp', app, current_database());
+  EXECUTE format('ALTER ROLE %I IN DATABASE %I SET plan_cache_mode = force_generic_plan', app, current_database());
+  EXECUTE format('ALTER ROLE %I IN DATABASE %I SET jit = off', app, current_database());
+  EXECUTE format('ALTER ROLE %I IN DATABASE %I SET statement_timeout = ''30s''', app, current_database());
+  EXECUTE format('ALTER ROLE %I IN DATABASE %I SET idle_in_transaction_session_timeout = ''30s''', app, current_database());
+  EXECUTE format('ALTER ROLE %I IN DATABASE %I SET lock_timeout = ''10s''', app, current_database());
   EXECUTE format('ALTER ROLE %I IN DATABASE %I SET default_transaction_read_only = on', analyst, current_database());
   EXECUTE format('ALTER ROLE %I IN DATABASE %I SET statement_timeout = ''30s''', analyst, current_database());
 END

@@ -236,7 +236,7 @@ func (e *examination) checkTable(b *examined, r relation, known bool) {
 }
 
 // sealText is the seal's condition as Postgres writes it.
-var sealText = regexp.MustCompile(`^\( SELECT \((?:pg_catalog\.)?sha256\((?:pg_catalog\.)?convert_to\((?:pg_catalog\.)?current_setting\('twobrains\.key'::text, true\), 'UTF8'::name\)\) = '\\x([0-9a-f]{64})'::bytea\)(?: AS "\?column\?")?\)$`)
+var sealText = regexp.MustCompile(`^\( SELECT \((?:pg_catalog\.)?sha256\(\((?:pg_catalog\.)?current_setting\('twobrains\.key'::text, true\)\)::bytea\) = '\\x([0-9a-f]{64})'::bytea\)(?: AS "\?column\?")?\)$`)
 
 func lockIn(condition string) ([]byte, bool) {
 	m := sealText.FindStringSubmatch(condition)

@@ -256,10 +256,10 @@ func (e *examination) judge() {
 		switch {
 		case b.noVersionTable:
 			f := Finding{Schema: schema, Kind: FindMissingTable, Object: versionTable, Detail: "nothing proves a binding: its user is locked out",
-				Next: fmt.Sprintf("as owner: CREATE TABLE %s (version int4 NOT NULL PRIMARY KEY), and insert the number of migrations that the other tables have had; then run repair", table)}
+				Next: fmt.Sprintf("as owner: CREATE TABLE %s (version int4 NOT NULL), and insert the number of migrations that the other tables have had; then run repair", table)}
 			if alike && b.Version == e.template && b.trusted {
 				app := pgx.Identifier{e.db.appRole}.Sanitize()
-				f.mend = run("CREATE TABLE "+table+" (version int4 NOT NULL PRIMARY KEY)", set, "ALTER TABLE "+table+" ENABLE ROW LEVEL SECURITY",
+				f.mend = run("CREATE TABLE "+table+" (version int4 NOT NULL)", set, "ALTER TABLE "+table+" ENABLE ROW LEVEL SECURITY",
 					"CREATE POLICY seal ON "+table+" USING ("+b.condition+")", "GRANT SELECT ON "+table+" TO "+app)
 			}
 			e.add(f)
@@ -272,7 +272,7 @@ func (e *examination) judge() {
 				detail += ": SQLSTATE " + pgErr.Code
 			}
 			e.add(Finding{Schema: schema, Kind: FindUnreadableVersion, Object: versionTable, Detail: detail,
-				Next: "55P03 means that somebody has locked it, perhaps a long migration: see pg_locks and run doctor again; anything else that it is not tern's table (version int4 NOT NULL PRIMARY KEY, one row)"})
+				Next: "55P03 means that somebody has locked it, perhaps a long migration: see pg_locks and run doctor again; anything else that it is not tern's table (version int4 NOT NULL, one row)"})
 		case b.versions.rows != 1 || b.versions.max != b.Version || b.versions.max > e.template:
 			e.add(e.wrongVersion(schema, b, alike, set))
 		}
@@ -303,11 +303,15 @@ func (e *examination) wrongVersion(schema string, b *examined, alike bool, set s
 		}
 	case b.versions.rows == 1 && b.versions.max < e.template:
 		f.mend = func(ctx context.Context, tx pgx.Tx) error {
-			version, err := runTern(ctx, tx.Conn(), schema, e.db.opts.TenantMigrations, nil)
+			version, err := e.db.migrateBrain(ctx, tx, schema, true, nil)
 			if err != nil {
 				return errors.New(failureText(err))
 			}
-			if err := seal(ctx, tx, schema, b.condition, e.db.appRole); err != nil {
+			tables, err := listTables(ctx, tx, schema)
+			if err != nil {
+				return err
+			}
+			if err := seal(ctx, tx, schema, tables, b.condition, e.db.appRole, false); err != nil {
 				return err
 			}
 			return b.amend(lock, keyID, version)(ctx, tx)

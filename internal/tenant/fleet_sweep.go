@@ -311,8 +311,7 @@ func (o *ownerConn) get(ctx context.Context) (*pgx.Conn, error) {
 		o.close()
 	}
 	if o.conn == nil {
-		// The doubles of tern's lock must come before pg_catalog, or all workers would wait for one another.
-		conn, err := o.db.connectOwnerWith(ctx, lockSchema, map[string]string{"lock_timeout": sweepLockTimeout})
+		conn, err := o.db.connectOwnerWith(ctx, "pg_catalog", map[string]string{"lock_timeout": sweepLockTimeout})
 		if err != nil {
 			return nil, err
 		}

@@ -2,6 +2,7 @@ package tenant_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -118,7 +119,7 @@ func TestFleetSweepReseals(t *testing.T) {
 	require.Equal(t, []string{"kept"}, b.titles(t, b.open(t, onlyNew, brains[0].UserID())), "untouched")
 }
 
-// brokenFor fails for a user until a table named mended is in the lock schema.
+// brokenFor fails for a user until a table named mended exists.
 func brokenFor(id uuid.UUID) string {
 	return nextMigration + fmt.Sprintf(` DO $$ BEGIN
 		IF current_schema() = '%s' AND NOT EXISTS (SELECT FROM pg_class WHERE relname = 'mended') THEN RAISE EXCEPTION 'broken for this user'; END IF;
@@ -157,7 +158,7 @@ func TestFleetSweepSkipsWhoFails(t *testing.T) {
 	by, err = sweep(t, next, tenant.SweepOptions{User: alice.UserID()})
 	require.NoError(t, err)
 	require.Len(t, by[tenant.SweepFailed], 1)
-	_, err = b.Superuser(t).Exec(t.Context(), "CREATE TABLE brain_lock.mended ()")
+	_, err = b.Superuser(t).Exec(t.Context(), "CREATE TABLE public.mended ()")
 	require.NoError(t, err)
 	by, err = sweep(t, next, tenant.SweepOptions{User: alice.UserID()})
 	require.NoError(t, err)
@@ -213,7 +214,9 @@ func TestFleetSweepsWhileServing(t *testing.T) {
 					}
 				}
 				err := brain.Tx(ctx, func(tx *tenant.Tx) error {
-					_, err := b.tenant.ConversationAdvance(ctx, tx, tenantdb.ConversationAdvanceParams{ID: "c", Now: time.Now()})
+					_, err := b.tenant.MessageSend(ctx, tx, tenantdb.MessageSendParams{
+						ConversationID: "c", ID: uuid.NewString(), Role: "user", Parts: json.RawMessage("[]"), Metadata: json.RawMessage("{}"), Status: "complete", Now: time.Now(),
+					})
 					return err
 				})
 				if err != nil {

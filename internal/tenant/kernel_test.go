@@ -2,6 +2,7 @@ package tenant_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"sync"
 	"testing"
@@ -213,7 +214,9 @@ func TestFirstAccessRaces(t *testing.T) {
 					brain, err := db.Open(t.Context(), user)
 					if err == nil {
 						err = brain.Tx(t.Context(), func(tx *tenant.Tx) error {
-							_, err := b.tenant.ConversationAdvance(t.Context(), tx, tenantdb.ConversationAdvanceParams{ID: "c", Now: time.Now()})
+							_, err := b.tenant.MessageSend(t.Context(), tx, tenantdb.MessageSendParams{
+								ConversationID: "c", ID: uuid.NewString(), Role: "user", Parts: json.RawMessage("[]"), Metadata: json.RawMessage("{}"), Status: "complete", Now: time.Now(),
+							})
 							return err
 						})
 					}

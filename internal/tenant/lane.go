@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"maps"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -18,6 +20,8 @@ const statementCache = 8192
 // the user's tables and plans, and they queue there one behind the other.
 type lane struct {
 	pool *pgxpool.Pool
+	// direct says that the connection is a backend of its own, not one that a pooler lends.
+	direct bool
 }
 
 // usersKey is where a connection keeps the set of schemas it has met.
@@ -33,19 +37,20 @@ func (db *DB) newLane(index int) (*lane, error) {
 	cfg.MaxConnLifetime = 24 * time.Hour
 	cfg.MaxConnLifetimeJitter = time.Hour
 	cfg.MaxConnIdleTime = 24 * time.Hour
-	cfg.ConnConfig.StatementCacheCapacity = statementCache
-	cfg.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheStatement
-	for name, value := range appSettings {
-		cfg.ConnConfig.RuntimeParams[name] = value
+	direct, err := isDirect(cfg.ConnConfig)
+	if err != nil {
+		return nil, err
 	}
-	cfg.ConnConfig.RuntimeParams["application_name"] = fmt.Sprintf("twobrains lane %d", index)
+	cfg.ConnConfig.RuntimeParams["application_name"] = "twobrains"
+	if direct {
+		cfg.ConnConfig.StatementCacheCapacity = statementCache
+		maps.Copy(cfg.ConnConfig.RuntimeParams, appSettings)
+		cfg.ConnConfig.RuntimeParams["application_name"] = fmt.Sprintf("twobrains lane %d", index)
+	}
 	if db.opts.ConfigureConn != nil {
 		db.opts.ConfigureConn(cfg.ConnConfig)
 	}
-	// A socket that the server has closed is noticed by reading from it, without a round trip.
-	cfg.ShouldPing = func(_ context.Context, p pgxpool.ShouldPingParams) bool {
-		return p.IdleDuration > time.Second && p.Conn.PgConn().CheckConn() != nil //nolint:staticcheck // Ping costs a round trip
-	}
+	cfg.ShouldPing = isStale
 	cfg.AfterRelease = func(conn *pgx.Conn) bool {
 		users, _ := conn.PgConn().CustomData()[usersKey].(map[string]struct{})
 		if len(users) <= db.opts.LaneUsers {
@@ -58,7 +63,24 @@ func (db *DB) newLane(index int) (*lane, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make lane: %w", err)
 	}
-	return &lane{pool: pool}, nil
+	return &lane{pool: pool, direct: direct}, nil
+}
+
+// isDirect reports whether lanes keep what belongs to their own backend: prepared statements and startup parameters. The
+// operator says no with default_query_exec_mode=exec in the app's URL, because a pooler such as PgBouncer in transaction mode
+// stands in between (docs/pgbouncer.md). Settings then come from the role (converge.sql), and application_name is the same for
+// all lanes, since a pooler sets it anew at each change.
+func isDirect(cfg *pgx.ConnConfig) (bool, error) {
+	switch cfg.DefaultQueryExecMode {
+	case pgx.QueryExecModeCacheStatement:
+		return true, nil
+	case pgx.QueryExecModeExec:
+		return false, nil
+	default:
+		// The simple protocol would write the key into the statement's text; the others prepare in a round trip of its own.
+		return false, fmt.Errorf("app URL: default_query_exec_mode must be cache_statement or exec, not %s",
+			strings.ReplaceAll(cfg.DefaultQueryExecMode.String(), " ", "_"))
+	}
 }
 
 func (l *lane) role() string { return l.pool.Config().ConnConfig.User }
@@ -80,6 +102,10 @@ func (db *DB) acquire(ctx context.Context, l *lane, schema string) (*pgxpool.Con
 		}
 		return nil, fmt.Errorf("acquire lane: %w", err)
 	}
+	// The memory behind a pooler's connection is the pooler's to free.
+	if schema == publicTag || !l.direct {
+		return conn, nil
+	}
 	data := conn.Conn().PgConn().CustomData()
 	users, _ := data[usersKey].(map[string]struct{})
 	if users == nil {
@@ -88,4 +114,9 @@ func (db *DB) acquire(ctx context.Context, l *lane, schema string) (*pgxpool.Con
 	}
 	users[schema] = struct{}{}
 	return conn, nil
+}
+
+// isStale notices a socket that the server has closed by reading from it, without a round trip.
+func isStale(_ context.Context, p pgxpool.ShouldPingParams) bool {
+	return p.IdleDuration > time.Second && p.Conn.PgConn().CheckConn() != nil //nolint:staticcheck // Ping costs a round trip
 }

@@ -5,10 +5,12 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/tern/v2/migrate"
 
 	"twobrains/internal/publicdb"
 )
@@ -60,9 +62,6 @@ func (db *DB) Migrate(ctx context.Context, dryRun bool, onStep func(Step)) error
 	if err := db.convergeRoles(ctx, tx); err != nil {
 		return err
 	}
-	if _, err := tx.Exec(ctx, sqlLockDoubles); err != nil {
-		return fmt.Errorf("make lock doubles: %w", err)
-	}
 	report := func(brain string) func(int32, string) {
 		return func(version int32, name string) {
 			if onStep != nil {
@@ -70,10 +69,10 @@ func (db *DB) Migrate(ctx context.Context, dryRun bool, onStep func(Step)) error
 			}
 		}
 	}
-	if _, err := runTern(ctx, conn, "public", db.opts.PublicMigrations, report("public")); err != nil {
+	if err := migratePublic(ctx, conn, db.opts.PublicMigrations, report("public")); err != nil {
 		return fmt.Errorf("public brain: %w", err)
 	}
-	if err := db.migrateTemplate(ctx, conn, tx, report("template")); err != nil {
+	if err := db.migrateTemplate(ctx, tx, report("template")); err != nil {
 		return fmt.Errorf("template: %w", err)
 	}
 	if _, err := tx.Exec(ctx, sqlConvergeRoles, db.appRole, analystRole); err != nil {
@@ -106,14 +105,42 @@ func hardenIfSuperuser(ctx context.Context, tx pgx.Tx) error {
 	return nil
 }
 
-func (db *DB) migrateTemplate(ctx context.Context, conn *pgx.Conn, tx pgx.Tx, onStart func(int32, string)) error {
-	if _, err := tx.Exec(ctx, "CREATE SCHEMA IF NOT EXISTS "+templateSchema); err != nil {
-		return fmt.Errorf("create schema: %w", err)
+// migratePublic has tern migrate the public brain, inside the caller's transaction. A public brain newer than the migrations
+// stays as it is.
+func migratePublic(ctx context.Context, conn *pgx.Conn, migrations fs.FS, onStart func(version int32, name string)) error {
+	m, err := migrate.NewMigratorEx(ctx, conn, "public."+versionTable, &migrate.MigratorOptions{DisableTx: true})
+	if err != nil {
+		return fmt.Errorf("prepare migrations: %w", err)
 	}
-	if _, err := runTern(ctx, conn, templateSchema, db.opts.TenantMigrations, onStart); err != nil {
+	if err := m.LoadMigrations(migrations); err != nil {
+		return fmt.Errorf("load migrations: %w", err)
+	}
+	// Tern resets all settings after each migration, so each sets the path for itself.
+	for _, step := range m.Migrations {
+		step.UpSQL = "SET LOCAL search_path = " + ownerPath("public") + ";\n" + step.UpSQL
+	}
+	m.OnStart = func(version int32, name, _, _ string) { onStart(version, name) }
+	err = m.Migrate(ctx)
+	var newer migrate.BadVersionError
+	if err != nil && !errors.As(err, &newer) {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	return nil
+}
+
+func (db *DB) migrateTemplate(ctx context.Context, tx pgx.Tx, onStart func(int32, string)) error {
+	var exists bool
+	if err := tx.QueryRow(ctx, sqlSchemaExists, templateSchema).Scan(&exists); err != nil {
+		return fmt.Errorf("look for schema: %w", err)
+	}
+	if _, err := db.migrateBrain(ctx, tx, templateSchema, exists, onStart); err != nil {
 		return err
 	}
-	return seal(ctx, tx, templateSchema, "false", db.appRole)
+	tables, err := listTables(ctx, tx, templateSchema)
+	if err != nil {
+		return err
+	}
+	return seal(ctx, tx, templateSchema, tables, "false", db.appRole, false)
 }
 
 // Status reads how far the database is. A database that was never migrated has version 0 everywhere.
@@ -202,11 +229,13 @@ func createRole(ctx context.Context, tx pgx.Tx, name, create string) error {
 // convergePassword sets the app role's password to the one in its URL, if that does not log in already. Only a SCRAM
 // verifier leaves this process.
 func (db *DB) convergePassword(ctx context.Context, tx pgx.Tx) error {
-	cfg := db.lanes[0].pool.Config().ConnConfig.Copy()
-	if cfg.Password == "" {
+	app := db.lanes[0].pool.Config().ConnConfig
+	if app.Password == "" {
 		return nil
 	}
-	cfg.RuntimeParams = map[string]string{}
+	// By the owner's way to the server: a pooler in the app's way refuses in words of its own.
+	cfg := db.ownerCfg.Copy()
+	cfg.User, cfg.Password = app.User, app.Password
 	probe, err := pgx.ConnectConfig(ctx, cfg)
 	if err == nil {
 		return probe.Close(ctx)
@@ -219,7 +248,7 @@ func (db *DB) convergePassword(ctx context.Context, tx pgx.Tx) error {
 		}
 		return fmt.Errorf("connect as %s: %w", db.appRole, err)
 	}
-	verifier, err := scramVerifier(cfg.Password)
+	verifier, err := scramVerifier(app.Password)
 	if err != nil {
 		return err
 	}

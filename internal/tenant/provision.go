@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"strings"
 	"time"
 
@@ -73,12 +72,12 @@ func backoff(failures int32) time.Duration {
 }
 
 func (db *DB) provisionAlone(ctx context.Context, schema string, id uuid.UUID) (version int32, err error) {
-	conn, err := db.connectOwner(ctx, schema)
+	conn, err := db.owners.Acquire(ctx)
 	if err != nil {
-		return 0, err
+		return 0, fmt.Errorf("connect as owner: %w", err)
 	}
-	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	_, version, err = db.provisionOn(ctx, conn, schema, id, manner{})
+	defer conn.Release()
+	_, version, err = db.provisionOn(ctx, conn.Conn(), schema, id, manner{})
 	return version, err
 }
 
@@ -97,33 +96,36 @@ func (db *DB) provisionOn(ctx context.Context, conn *pgx.Conn, schema string, id
 		return false, 0, fmt.Errorf("begin: %w", err)
 	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
-	if _, err := tx.Exec(ctx, sqlLockSchema, schema); err != nil {
-		return false, 0, fmt.Errorf("lock schema: %w", err)
-	}
-	queries := publicdb.New()
 	primary := db.opts.Keys.Primary()
 	lock := lockOf(deriveKey(primary, schema))
-	entry, err := queries.TenantLock(ctx, tx, id)
-	switch {
-	case errors.Is(err, pgx.ErrNoRows):
-	case err != nil:
-		return false, 0, fmt.Errorf("read registry: %w", err)
-	default:
-		done, err := db.examine(ctx, tx, schema, lock, entry, how)
+	entry, exists, err := lockBrain(ctx, tx, schema, id)
+	if err != nil {
+		return false, 0, err
+	}
+	if entry != nil {
+		done, err := db.examine(ctx, tx, schema, lock, *entry, exists, how)
 		if err != nil || done {
 			return false, entry.Version, err
 		}
 	}
-	if _, err := tx.Exec(ctx, "CREATE SCHEMA IF NOT EXISTS "+schema); err != nil {
-		return false, 0, fmt.Errorf("create schema: %w", err)
-	}
-	if version, err = runTern(ctx, conn, schema, db.opts.TenantMigrations, nil); err != nil {
+	if version, err = db.migrateBrain(ctx, tx, schema, exists, nil); err != nil {
 		return false, 0, err
 	}
-	if err := seal(ctx, tx, schema, sealBy(lock), db.appRole); err != nil {
+	var tables []sealedTable
+	if known := db.newTables.Load(); known != nil && !exists {
+		tables = *known
+	} else if tables, err = listTables(ctx, tx, schema); err != nil {
 		return false, 0, err
 	}
-	err = queries.TenantRegister(ctx, tx, publicdb.TenantRegisterParams{
+	if !exists {
+		db.newTables.Store(&tables)
+	}
+	// Under the same lock, what is sealed is sealed right.
+	unsealedOnly := exists && entry != nil && bytes.Equal(entry.Lock, lock)
+	if err := seal(ctx, tx, schema, tables, sealBy(lock), db.appRole, unsealedOnly); err != nil {
+		return false, 0, err
+	}
+	err = publicdb.New().TenantRegister(ctx, tx, publicdb.TenantRegisterParams{
 		UserID: id, SchemaName: schema, Lock: lock, KeyID: primary.ID(), Version: version,
 	})
 	if err != nil {
@@ -135,8 +137,77 @@ func (db *DB) provisionOn(ctx context.Context, conn *pgx.Conn, schema string, id
 	return true, version, nil
 }
 
+// lockBrain takes the lock of a schema, then reads its entry in the registry (nil: none) and whether it exists. Each of the
+// statements sees what was committed before it began, so after the wait.
+func lockBrain(ctx context.Context, tx pgx.Tx, schema string, id uuid.UUID) (entry *publicdb.TenantLockRow, exists bool, err error) {
+	batch := &pgx.Batch{}
+	batch.Queue(sqlLockSchema, schema)
+	batch.Queue(sqlSchemaExists, schema).QueryRow(func(row pgx.Row) error { return row.Scan(&exists) })
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+		return nil, false, fmt.Errorf("lock schema: %w", err)
+	}
+	row, err := publicdb.New().TenantLock(ctx, tx, id)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, exists, nil
+	}
+	if err != nil {
+		return nil, false, fmt.Errorf("read registry: %w", err)
+	}
+	return &row, exists, nil
+}
+
+// migrateBrain brings a private brain to the newest version, making it first if need be, and returns the version it then has.
+// A brain newer than the migrations stays as it is. Tern reads the migrations; it does not run them, since its own questions
+// to the database would cost more than they (docs/performance.md).
+func (db *DB) migrateBrain(ctx context.Context, tx pgx.Tx, schema string, exists bool, onStart func(version int32, name string)) (version int32, err error) {
+	versions := pgx.Identifier{schema, versionTable}.Sanitize()
+	before := ""
+	if !exists {
+		before = "CREATE SCHEMA " + schema + ";\nCREATE TABLE " + versions + " (version int4 NOT NULL);\nINSERT INTO " + versions + " VALUES (0);\n"
+	} else if err := tx.QueryRow(ctx, "SELECT version FROM "+versions).Scan(&version); err != nil {
+		return 0, fmt.Errorf("read version: %w", err)
+	}
+	if version >= db.latest {
+		return version, nil
+	}
+	for _, step := range db.steps[version:] {
+		if onStart != nil {
+			onStart(step.Sequence, step.Name)
+		}
+		// What a migration sets is not for the next one.
+		sql := before + "SET LOCAL search_path = " + ownerPath(schema) + ";\n" + step.UpSQL +
+			fmt.Sprintf("\n;RESET ALL;\nUPDATE %s SET version = %d", versions, step.Sequence)
+		if _, err := tx.Exec(ctx, sql); err != nil {
+			return 0, &stepError{name: step.Name, cause: err}
+		}
+		before = ""
+	}
+	return db.latest, nil
+}
+
+// stepError is the failure of one migration.
+type stepError struct {
+	name  string
+	cause error
+}
+
+func (e *stepError) Error() string { return "migrate: " + e.name + ": " + e.cause.Error() }
+func (e *stepError) Unwrap() error { return e.cause }
+
+// loadMigrations reads migrations as tern does: their order, their templates, their upward halves.
+func loadMigrations(migrations fs.FS) ([]*migrate.Migration, error) {
+	var m migrate.Migrator
+	if err := m.LoadMigrations(migrations); err != nil {
+		return nil, err
+	}
+	if len(m.Migrations) == 0 {
+		return nil, migrate.NoMigrationsFoundError{}
+	}
+	return m.Migrations, nil
+}
+
 // examine looks at a registered brain under its lock: done means that somebody else has just finished the work.
-func (db *DB) examine(ctx context.Context, tx pgx.Tx, schema string, lock []byte, entry publicdb.TenantLockRow, how manner) (done bool, err error) {
+func (db *DB) examine(ctx context.Context, tx pgx.Tx, schema string, lock []byte, entry publicdb.TenantLockRow, exists bool, how manner) (done bool, err error) {
 	if entry.FailedAt != nil && !how.eager {
 		if left := entry.FailedAt.Add(backoff(entry.Failures)).Sub(db.now()); left > 0 {
 			return false, &failedError{retryIn: left, cause: errors.New("an earlier attempt failed")}
@@ -147,10 +218,6 @@ func (db *DB) examine(ctx context.Context, tx pgx.Tx, schema string, lock []byte
 	}
 	if entry.Version == 0 {
 		return false, nil
-	}
-	var exists bool
-	if err := tx.QueryRow(ctx, sqlSchemaExists, schema).Scan(&exists); err != nil {
-		return false, fmt.Errorf("look for schema: %w", err)
 	}
 	if !exists {
 		return false, ErrMissing
@@ -211,96 +278,54 @@ func (db *DB) recordFailure(ctx context.Context, schema string, id uuid.UUID, ca
 func failureText(cause error) string {
 	var pgErr *pgconn.PgError
 	if errors.As(cause, &pgErr) && strings.HasPrefix(pgErr.Code, "22") {
-		var in migrate.MigrationPgError
+		var in *stepError
 		if errors.As(cause, &in) {
-			return fmt.Sprintf("migrate: %s: data exception (SQLSTATE %s)", in.MigrationName, pgErr.Code)
+			return fmt.Sprintf("migrate: %s: data exception (SQLSTATE %s)", in.name, pgErr.Code)
 		}
 		return fmt.Sprintf("data exception (SQLSTATE %s)", pgErr.Code)
 	}
 	return cause.Error()
 }
 
-// connectOwner opens a connection of the owner whose unqualified names mean the schema. The path is a startup parameter,
-// because tern resets all settings after each migration.
-func (db *DB) connectOwner(ctx context.Context, schema string) (*pgx.Conn, error) {
-	return db.connectOwnerWith(ctx, schema, nil)
-}
-
-func (db *DB) connectOwnerWith(ctx context.Context, schema string, settings map[string]string) (*pgx.Conn, error) {
-	cfg := db.ownerCfg.Copy()
-	maps.Copy(cfg.RuntimeParams, settings)
-	cfg.RuntimeParams["search_path"] = ownerPath(schema)
-	cfg.RuntimeParams["application_name"] = "twobrains owner"
-	cfg.DefaultQueryExecMode = pgx.QueryExecModeExec
-	conn, err := pgx.ConnectConfig(ctx, cfg)
-	if err != nil {
-		return nil, fmt.Errorf("connect as owner: %w", err)
-	}
-	return conn, nil
-}
-
-func ownerPath(schema string) string {
-	return strings.Join([]string{schema, lockSchema, "pg_catalog", "pg_temp"}, ", ")
-}
-
-// runTern migrates one schema to the newest version of the migrations, inside the caller's transaction, and returns the
-// version it then has. A schema newer than the migrations stays as it is.
-func runTern(ctx context.Context, conn *pgx.Conn, schema string, migrations fs.FS, onStart func(version int32, name string)) (int32, error) {
-	m, err := migrate.NewMigratorEx(ctx, conn, schema+"."+versionTable, &migrate.MigratorOptions{DisableTx: true})
-	if err != nil {
-		return 0, fmt.Errorf("prepare migrations: %w", err)
-	}
-	if err := m.LoadMigrations(migrations); err != nil {
-		return 0, fmt.Errorf("load migrations: %w", err)
-	}
-	// Tern resets all settings after each migration, so each sets the path for itself; a connection may then serve one
-	// schema after another.
-	for _, migration := range m.Migrations {
-		migration.UpSQL = "SET LOCAL search_path = " + ownerPath(schema) + ";\n" + migration.UpSQL
-	}
-	if onStart != nil {
-		m.OnStart = func(version int32, name, _, _ string) { onStart(version, name) }
-	}
-	err = m.Migrate(ctx)
-	var newer migrate.BadVersionError
-	if err != nil && !errors.As(err, &newer) {
-		return 0, fmt.Errorf("migrate: %w", err)
-	}
-	version, err := m.GetCurrentVersion(ctx)
-	if err != nil {
-		return 0, fmt.Errorf("read version: %w", err)
-	}
-	return version, nil
-}
-
 // sealBy is the condition under which a private table shows or takes rows. The sub-select makes it one evaluation per
-// statement; per row it costs five times a read.
+// statement; per row it costs five times a read. The cast, in place of convert_to, keeps it short: it is part of every plan.
 func sealBy(lock []byte) string {
-	return `(SELECT pg_catalog.sha256(pg_catalog.convert_to(pg_catalog.current_setting('twobrains.key', true), 'UTF8')) = '\x` +
+	return `(SELECT pg_catalog.sha256(pg_catalog.current_setting('twobrains.key', true)::bytea) = '\x` +
 		hex.EncodeToString(lock) + `'::bytea)`
 }
 
-// seal puts the condition on every table of a schema, replacing an earlier one, and grants the app what it needs. It names
-// the tables, since GRANT ON ALL TABLES takes 59 ms at 124,000 relations.
-func seal(ctx context.Context, tx pgx.Tx, schema, condition, app string) error {
+// listTables finds the tables of a schema.
+func listTables(ctx context.Context, tx pgx.Tx, schema string) ([]sealedTable, error) {
 	rows, err := tx.Query(ctx, sqlSchemaTables, schema)
 	if err != nil {
-		return fmt.Errorf("list tables: %w", err)
+		return nil, fmt.Errorf("list tables: %w", err)
 	}
-	tables, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	tables, err := pgx.CollectRows(rows, pgx.RowToStructByPos[sealedTable])
 	if err != nil {
-		return fmt.Errorf("list tables: %w", err)
+		return nil, fmt.Errorf("list tables: %w", err)
 	}
+	return tables, nil
+}
+
+// seal puts the condition on every table of a schema, or on those that have none, replacing an earlier one, and grants the
+// app what it needs. It names the tables, since GRANT ON ALL TABLES takes 59 ms at 124,000 relations.
+func seal(ctx context.Context, tx pgx.Tx, schema string, tables []sealedTable, condition, app string, unsealedOnly bool) error {
 	role := pgx.Identifier{app}.Sanitize()
 	var ddl strings.Builder
 	fmt.Fprintf(&ddl, "GRANT USAGE ON SCHEMA %s TO %s;\n", schema, role)
 	for _, table := range tables {
-		name := pgx.Identifier{schema, table}.Sanitize()
+		if table.Sealed && unsealedOnly {
+			continue
+		}
+		name := pgx.Identifier{schema, table.Name}.Sanitize()
 		privileges := "SELECT, INSERT, UPDATE, DELETE"
-		if table == versionTable {
+		if table.Name == versionTable {
 			privileges = "SELECT"
 		}
-		fmt.Fprintf(&ddl, "ALTER TABLE %[1]s ENABLE ROW LEVEL SECURITY;\nDROP POLICY IF EXISTS seal ON %[1]s;\n"+
+		if table.Sealed {
+			fmt.Fprintf(&ddl, "DROP POLICY seal ON %s;\n", name)
+		}
+		fmt.Fprintf(&ddl, "ALTER TABLE %[1]s ENABLE ROW LEVEL SECURITY;\n"+
 			"CREATE POLICY seal ON %[1]s USING (%[2]s);\nGRANT %[3]s ON %[1]s TO %[4]s;\n", name, condition, privileges, role)
 	}
 	if _, err := tx.Exec(ctx, ddl.String()); err != nil {
@@ -309,16 +334,10 @@ func seal(ctx context.Context, tx pgx.Tx, schema, condition, app string) error {
 	return nil
 }
 
-// highestVersion is the number of migrations in a directory.
-func highestVersion(migrations fs.FS) (int32, error) {
-	paths, err := migrate.FindMigrations(migrations)
-	if err != nil {
-		return 0, err
-	}
-	if len(paths) == 0 {
-		return 0, migrate.NoMigrationsFoundError{}
-	}
-	return int32(len(paths)), nil
+type sealedTable struct {
+	Name string
+	// Sealed says that the table has a policy named seal.
+	Sealed bool
 }
 
 func ptr[T any](v T) *T { return &v }

@@ -11,6 +11,7 @@ import (
 // Result is the outcome of a queued query: there once its round trip is over.
 type Result[T any] struct {
 	tx    *Tx
+	query *queued
 	value T
 	err   error
 	done  bool
@@ -29,14 +30,25 @@ func Queue[T any](tx *Tx, query func(DBTX) (T, error)) *Result[T] {
 		}
 		return r
 	}
-	tx.queue = append(tx.queue, &queued{sql: tx.tag + rec.sql, args: rec.args, read: func(db DBTX) error {
+	r.query = &queued{sql: tx.tag + rec.sql, args: rec.args, read: func(db DBTX) error {
 		r.done = true
 		r.value, r.err = query(db)
 		if errors.Is(r.err, pgx.ErrNoRows) {
 			return nil
 		}
 		return r.err
-	}})
+	}}
+	tx.queue = append(tx.queue, r.query)
+	return r
+}
+
+// Proves says that any row which the query returns or changes is one of a private table. Such a row proves the binding of the
+// unit, which then saves the statement that else does; without one the proof is made up for. A row made of constants or by an
+// aggregate proves nothing.
+func (r *Result[T]) Proves() *Result[T] {
+	if r.query != nil {
+		r.query.proves = true
+	}
 	return r
 }
 
@@ -98,17 +110,38 @@ type recordedRow struct{}
 
 func (recordedRow) Scan(...any) error { return errRecorded }
 
-// batchReader answers a query with the next result of a batch, whatever its text.
-type batchReader struct{ results pgx.BatchResults }
-
-func (b batchReader) Exec(context.Context, string, ...any) (pgconn.CommandTag, error) {
-	return b.results.Exec()
+// batchReader answers a query with the next result of a batch, whatever its text, and counts the rows that it returned or
+// changed.
+type batchReader struct {
+	results pgx.BatchResults
+	rows    int64
 }
 
-func (b batchReader) Query(context.Context, string, ...any) (pgx.Rows, error) {
-	return b.results.Query()
+func (b *batchReader) Exec(context.Context, string, ...any) (pgconn.CommandTag, error) {
+	tag, err := b.results.Exec()
+	b.rows = tag.RowsAffected()
+	return tag, err
 }
 
-func (b batchReader) QueryRow(context.Context, string, ...any) pgx.Row {
-	return b.results.QueryRow()
+func (b *batchReader) Query(context.Context, string, ...any) (pgx.Rows, error) {
+	rows, err := b.results.Query()
+	return &countedRows{Rows: rows, reader: b}, err
+}
+
+func (b *batchReader) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
+	rows, err := b.Query(ctx, sql, args...)
+	return &singleRow{rows: rows, err: err}
+}
+
+type countedRows struct {
+	pgx.Rows
+	reader *batchReader
+}
+
+func (r *countedRows) Next() bool {
+	more := r.Rows.Next()
+	if more {
+		r.reader.rows++
+	}
+	return more
 }

@@ -37,20 +37,12 @@ const sqlTableExists = `SELECT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg
 WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind = 'r')`
 
 // By way of pg_depend, since no index of pg_class begins with the schema: a scan would grow with the number of users.
-const sqlSchemaTables = `SELECT c.relname FROM pg_catalog.pg_namespace n
+const sqlSchemaTables = `SELECT c.relname, EXISTS (SELECT FROM pg_catalog.pg_policy p WHERE p.polrelid = c.oid AND p.polname = 'seal')
+FROM pg_catalog.pg_namespace n
 JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_namespace'::regclass AND d.refobjid = n.oid
   AND d.classid = 'pg_catalog.pg_class'::regclass
 JOIN pg_catalog.pg_class c ON c.oid = d.objid
 WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') ORDER BY c.relname`
-
-// lockSchema holds no-op doubles of the lock functions that tern calls unqualified. Tern takes one constant lock per
-// database, which would let one schema migrate at a time; ours is per schema (335 against 545 new schemas a second).
-const lockSchema = "brain_lock"
-
-const sqlLockDoubles = `CREATE SCHEMA IF NOT EXISTS brain_lock;
-CREATE OR REPLACE FUNCTION brain_lock.pg_advisory_lock(bigint) RETURNS void LANGUAGE sql AS 'SELECT';
-CREATE OR REPLACE FUNCTION brain_lock.pg_advisory_unlock(bigint) RETURNS boolean LANGUAGE sql AS 'SELECT true';
-REVOKE ALL ON SCHEMA brain_lock FROM PUBLIC;`
 
 // sqlMigrateLock lets one migrate command at a time work on the public brain.
 const sqlMigrateLock = "SELECT pg_catalog.pg_advisory_xact_lock(7205759403792794)"

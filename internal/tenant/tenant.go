@@ -15,10 +15,13 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/tern/v2/migrate"
 	"github.com/maypok86/otter/v2"
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/semaphore"
@@ -68,9 +71,15 @@ type DB struct {
 	now      func() time.Time
 	lanes    []*lane
 	ownerCfg *pgx.ConnConfig
-	appRole  string
-	latest   int32
-	public   int32
+	// owners are kept for a while, since a new connection costs more than what it is made for.
+	owners *pgxpool.Pool
+	// steps are the private brain's migrations, newTables what they make of an empty schema, once that was seen. A table that
+	// were not among them would have no grant either.
+	steps     []*migrate.Migration
+	newTables atomic.Pointer[[]sealedTable]
+	appRole   string
+	latest    int32
+	public    int32
 
 	opened  *otter.Cache[string, opening]
 	opens   singleflight.Group
@@ -87,11 +96,11 @@ func New(opts Options) (*DB, error) {
 	if opts.Keys == nil {
 		return nil, errors.New("no key ring")
 	}
-	latest, err := highestVersion(opts.TenantMigrations)
+	steps, err := loadMigrations(opts.TenantMigrations)
 	if err != nil {
 		return nil, fmt.Errorf("read migrations of the private brain: %w", err)
 	}
-	public, err := highestVersion(opts.PublicMigrations)
+	public, err := loadMigrations(opts.PublicMigrations)
 	if err != nil {
 		return nil, fmt.Errorf("read migrations of the public brain: %w", err)
 	}
@@ -109,10 +118,13 @@ func New(opts Options) (*DB, error) {
 	}
 	db := &DB{
 		opts: opts, log: opts.Logger, now: opts.Clock, ownerCfg: ownerCfg,
-		latest: latest, public: public,
+		latest: int32(len(steps)), public: int32(len(public)), steps: steps,
 		opened: cache, failing: failing,
 		newcomers: semaphore.NewWeighted(int64(opts.Provisioners)),
 		migrators: semaphore.NewWeighted(int64(opts.Provisioners)),
+	}
+	if db.owners, err = db.newOwners(); err != nil {
+		return nil, err
 	}
 	db.metrics = newMetrics(opts.Registerer, func() float64 { return float64(cache.EstimatedSize()) })
 	for i := range opts.Lanes {
@@ -132,6 +144,7 @@ func (db *DB) Close() {
 	for _, l := range db.lanes {
 		l.pool.Close()
 	}
+	db.owners.Close()
 }
 
 // Open returns the private brain of a user, provisioning or migrating it first if needed. A brain opened before costs a

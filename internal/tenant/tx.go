@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"syscall"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -27,53 +29,31 @@ type Tx struct {
 	conn *pgxpool.Conn
 	// tag goes before every statement: a user's statements are texts of their own, so their prepared plans never meet
 	// another search path.
-	tag   string
-	queue []*queued
-	// opening is the number of statements that only open the transaction.
-	opening int
+	tag string
+	// path and key are the binding: the schema that unqualified names mean, and what opens its seal.
+	path, key string
+	// version is what the bound schema must have at least.
+	version int32
+	proof   proof
+	queue   []*queued
 	// bound says that the opening statements have succeeded.
-	bound   bool
-	sent    bool
+	bound bool
+	sent  bool
+	// open says that BEGIN was sent, so that only COMMIT makes anything last.
+	open    bool
 	failed  error
 	metrics *metrics
 }
 
-// add queues a statement whose result does not matter.
-func (tx *Tx) add(sql string, args []any) {
-	tx.queue = append(tx.queue, &queued{sql: sql, args: args, read: func(db DBTX) error {
-		_, err := db.Exec(tx.ctx, sql, args...)
-		return err
-	}})
-	tx.opening = len(tx.queue)
-}
+// proof is what is known of a binding. The zero value is for one that claims no private brain.
+type proof uint8
 
-// bind gives the transaction its schema and the key of its seal, until it ends.
-func (tx *Tx) bind(schema string, o opening) {
-	tx.add(sqlBind, []any{schema + ", pg_temp", o.key})
-	tx.then(func(err error) error {
-		tx.bound = err == nil
-		return err
-	})
-}
-
-// then looks at the result of what was added last.
-func (tx *Tx) then(look func(error) error) {
-	added := tx.queue[len(tx.queue)-1]
-	read := added.read
-	added.read = func(db DBTX) error { return look(read(db)) }
-}
-
-// prove makes the transaction fail unless the bound key opens the bound schema and that has at least the version.
-func (tx *Tx) prove(version int32) {
-	tx.add(tx.tag+sqlProve, []any{version})
-	tx.then(func(err error) error {
-		tx.bound = err == nil
-		if HasState(err, stateNoTable) {
-			return fmt.Errorf("%w: %w", ErrMissing, err)
-		}
-		return err
-	})
-}
+const (
+	// proofDue means that the binding may be void: a wrong key shows no rows and raises no error by itself.
+	proofDue proof = iota + 1
+	// proofGiven means that a row from behind the seal was seen.
+	proofGiven
+)
 
 // queued is a statement that waits for the next round trip.
 type queued struct {
@@ -81,6 +61,40 @@ type queued struct {
 	args []any
 	// read takes the statement's result. It is called in order, exactly once.
 	read func(DBTX) error
+	// proves says that any row of the result comes from behind the seal.
+	proves bool
+}
+
+// statement is one of the kernel's own, whose result matters only by its error.
+func (tx *Tx) statement(sql string, look func(error) error, args ...any) *queued {
+	return &queued{sql: sql, args: args, read: func(db DBTX) error {
+		_, err := db.Exec(tx.ctx, sql, args...)
+		return look(err)
+	}}
+}
+
+func pass(err error) error { return err }
+
+// bindStatement gives the transaction its schema and the key of its seal, until it ends.
+func (tx *Tx) bindStatement() *queued {
+	return tx.statement(sqlBind, func(err error) error {
+		tx.bound = err == nil
+		return err
+	}, tx.path, tx.key)
+}
+
+// proveStatement fails unless the bound key opens the bound schema and that has at least the version.
+func (tx *Tx) proveStatement() *queued {
+	return tx.statement(tx.tag+sqlProve, func(err error) error {
+		switch {
+		case err == nil:
+			tx.proof = proofGiven
+			tx.conn.Conn().PgConn().CustomData()[provedKey] = time.Now()
+		case HasState(err, stateNoTable):
+			return fmt.Errorf("%w: %w", ErrMissing, err)
+		}
+		return err
+	}, tx.version)
 }
 
 // Exec implements DBTX.
@@ -120,7 +134,11 @@ func (tx *Tx) Flush() error {
 	if len(tx.queue) == 0 {
 		return nil
 	}
-	br, err := tx.send(tx.ctx)
+	return tx.roundTrip(tx.ctx, false)
+}
+
+func (tx *Tx) roundTrip(ctx context.Context, whole bool) error {
+	br, err := tx.send(ctx, whole)
 	if err != nil {
 		return err
 	}
@@ -128,31 +146,78 @@ func (tx *Tx) Flush() error {
 }
 
 // send starts a round trip with everything queued and reads those results; the caller reads what it added and finishes.
-func (tx *Tx) send(ctx context.Context, extra ...*queued) (pgx.BatchResults, error) {
+// A whole unit needs no BEGIN and COMMIT: what a pipeline sends before its end is one transaction by itself.
+func (tx *Tx) send(ctx context.Context, whole bool, extra ...*queued) (pgx.BatchResults, error) {
+	if tx.failed == nil && tx.conn.Conn().IsClosed() {
+		tx.failed = errNotSent
+	}
 	if tx.failed != nil {
 		return nil, tx.failed
 	}
-	batch := &pgx.Batch{}
-	for _, q := range tx.queue {
+	waiting := tx.queue
+	if !tx.sent {
+		waiting = append(tx.opening(whole), waiting...)
+	}
+	batch := &pgx.Batch{QueuedQueries: make([]*pgx.QueuedQuery, 0, len(waiting)+len(extra))}
+	for _, q := range waiting {
 		batch.Queue(q.sql, q.args...)
 	}
 	for _, q := range extra {
 		batch.Queue(q.sql, q.args...)
 	}
-	waiting := tx.queue
-	tx.queue, tx.sent = nil, true
+	tx.queue, tx.sent, tx.open = nil, true, tx.open || !whole
 	tx.metrics.roundTrips.Inc()
 	br := tx.conn.SendBatch(ctx, batch)
 	for _, q := range waiting {
-		if err := q.read(batchReader{br}); err != nil {
+		reader := batchReader{results: br}
+		if err := q.read(&reader); err != nil {
 			return nil, tx.finish(br, err)
+		}
+		if q.proves && reader.rows > 0 {
+			tx.proof = proofGiven
 		}
 	}
 	return br, nil
 }
 
+// A row from behind the seal proves the key. That the seal holds for the login at all is proved on each connection at least this
+// often.
+const proveEvery = time.Minute
+
+// provedKey is where a connection keeps the time of its last proof.
+const provedKey = "twobrains.proved"
+
+// opening is what goes before the statements of a unit. The proof is left out where one of them may give it.
+func (tx *Tx) opening(whole bool) []*queued {
+	statements := make([]*queued, 0, 3+len(tx.queue))
+	if !whole {
+		statements = append(statements, tx.statement(sqlBegin, pass))
+	}
+	statements = append(statements, tx.bindStatement())
+	proved, _ := tx.conn.Conn().PgConn().CustomData()[provedKey].(time.Time)
+	byRow := time.Since(proved) < proveEvery && slices.ContainsFunc(tx.queue, func(q *queued) bool { return q.proves })
+	if tx.proof == proofDue && !byRow {
+		prove := tx.proveStatement()
+		read := prove.read
+		prove.read = func(db DBTX) error {
+			err := read(db)
+			tx.bound = err == nil
+			return err
+		}
+		statements = append(statements, prove)
+	}
+	return statements
+}
+
 func (tx *Tx) sendWith(ctx context.Context, sql string, args []any) (pgx.BatchResults, error) {
-	return tx.send(ctx, &queued{sql: tx.tag + sql, args: args})
+	return tx.send(ctx, false, &queued{sql: tx.tag + sql, args: args})
+}
+
+// verify proves a binding after the fact: it found no row by which it could have been proved, or came to no end. Nothing
+// that the unit did can have come from, or gone to, a private brain if the proof fails.
+func (tx *Tx) verify() error {
+	check := &Tx{ctx: tx.ctx, conn: tx.conn, tag: tx.tag, path: tx.path, key: tx.key, version: tx.version, proof: proofDue, metrics: tx.metrics}
+	return check.roundTrip(tx.ctx, true)
 }
 
 // finish ends a round trip. The first error of a transaction is the one that its later uses report.
@@ -167,15 +232,20 @@ func (tx *Tx) finish(br pgx.BatchResults, err error) error {
 	return err
 }
 
-// commit sends what is still queued together with COMMIT.
+// commit makes the unit last, sending what is still queued.
 func (tx *Tx) commit() error {
-	if tx.failed != nil {
+	switch {
+	case tx.failed != nil:
 		return tx.failed
-	}
-	if !tx.sent && len(tx.queue) == tx.opening {
+	case !tx.open && len(tx.queue) == 0:
 		return nil
+	case !tx.open:
+		return tx.roundTrip(tx.ctx, true)
 	}
-	br, err := tx.send(tx.ctx, &queued{sql: "COMMIT"})
+	if tx.proof == proofDue {
+		tx.queue = append(tx.queue, tx.proveStatement())
+	}
+	br, err := tx.send(tx.ctx, false, &queued{sql: "COMMIT"})
 	if err != nil {
 		return err
 	}
@@ -203,10 +273,14 @@ func (tx *Tx) rollback() {
 	}
 }
 
-// isSocketError reports whether err comes from a broken connection.
+// errNotSent says that the connection was closed before a round trip began. pgconn.SafeToRetry is no such proof: in a batch, it calls
+// a connection that broke while results were read "closed" and safe.
+var errNotSent = fmt.Errorf("connection is closed: %w", net.ErrClosed)
+
+// isSocketError reports whether err comes from a broken connection; pgconn has a way of its own to say that it was closed.
 func isSocketError(err error) bool {
 	var netErr *net.OpError
-	return errors.As(err, &netErr) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+	return pgconn.SafeToRetry(err) || errors.As(err, &netErr) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, net.ErrClosed)
 }
 

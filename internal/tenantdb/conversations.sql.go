@@ -10,52 +10,6 @@ import (
 	"time"
 )
 
-const conversationAdvance = `-- name: ConversationAdvance :one
-INSERT INTO conversations AS c (id, title, last_seq, created_at, updated_at)
-VALUES ($1, $2, 1, $3, $3)
-ON CONFLICT (id) DO UPDATE SET last_seq = c.last_seq + 1, updated_at = excluded.updated_at,
-  title = CASE WHEN c.title = '' AND NOT c.title_by_user THEN excluded.title ELSE c.title END
-RETURNING c.last_seq, c.title
-`
-
-type ConversationAdvanceParams struct {
-	ID    string
-	Title string
-	Now   time.Time
-}
-
-type ConversationAdvanceRow struct {
-	LastSeq int64
-	Title   string
-}
-
-// Makes room for one more message, in a conversation that may be new, and locks its row until the transaction ends. The
-// title is for one that has none and was not named by the user.
-func (q *Queries) ConversationAdvance(ctx context.Context, db DBTX, arg ConversationAdvanceParams) (ConversationAdvanceRow, error) {
-	row := db.QueryRow(ctx, conversationAdvance, arg.ID, arg.Title, arg.Now)
-	var i ConversationAdvanceRow
-	err := row.Scan(&i.LastSeq, &i.Title)
-	return i, err
-}
-
-const conversationAdvanceExisting = `-- name: ConversationAdvanceExisting :execrows
-UPDATE conversations SET last_seq = last_seq + 1, updated_at = $1 WHERE id = $2
-`
-
-type ConversationAdvanceExistingParams struct {
-	Now time.Time
-	ID  string
-}
-
-// As ConversationAdvance, for a conversation that must exist: a deleted one does not come back.
-func (q *Queries) ConversationAdvanceExisting(ctx context.Context, db DBTX, arg ConversationAdvanceExistingParams) (int64, error) {
-	result, err := db.Exec(ctx, conversationAdvanceExisting, arg.Now, arg.ID)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
-
 const conversationCreate = `-- name: ConversationCreate :one
 INSERT INTO conversations (id, title, title_by_user, created_at, updated_at)
 VALUES ($1, $2, $3, $4, $4)

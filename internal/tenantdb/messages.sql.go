@@ -12,10 +12,13 @@ import (
 )
 
 const messageAppend = `-- name: MessageAppend :execrows
+WITH advanced AS (
+  UPDATE conversations c SET last_seq = c.last_seq + 1, updated_at = $7 WHERE c.id = $8
+  RETURNING c.id, c.last_seq
+)
 INSERT INTO messages (id, conversation_id, seq, role, parts, metadata, status, size, created_at)
-SELECT $1::text, c.id, c.last_seq, $2::text, $3::jsonb, $4::jsonb, $5::text, $6::integer, $7::timestamptz
-FROM conversations c
-WHERE c.id = $8
+SELECT $1, a.id, a.last_seq, $2, $3, $4, $5, $6, $7
+FROM advanced a
 `
 
 type MessageAppendParams struct {
@@ -29,7 +32,7 @@ type MessageAppendParams struct {
 	ConversationID string
 }
 
-// Takes the sequence number that ConversationAdvance left on the conversation; inserts nothing if that is gone.
+// As MessageSend, for a conversation that must exist: a deleted one does not come back.
 func (q *Queries) MessageAppend(ctx context.Context, db DBTX, arg MessageAppendParams) (int64, error) {
 	result, err := db.Exec(ctx, messageAppend,
 		arg.ID,
@@ -218,6 +221,51 @@ func (q *Queries) MessageReplace(ctx context.Context, db DBTX, arg MessageReplac
 		arg.Size,
 		arg.ID,
 		arg.ConversationID,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const messageSend = `-- name: MessageSend :execrows
+WITH advanced AS (
+  INSERT INTO conversations AS c (id, title, last_seq, created_at, updated_at)
+  VALUES ($8, $9, 1, $7, $7)
+  ON CONFLICT (id) DO UPDATE SET last_seq = c.last_seq + 1, updated_at = excluded.updated_at,
+    title = CASE WHEN c.title = '' AND NOT c.title_by_user THEN excluded.title ELSE c.title END
+  RETURNING c.id, c.last_seq
+)
+INSERT INTO messages (id, conversation_id, seq, role, parts, metadata, status, size, created_at)
+SELECT $1, a.id, a.last_seq, $2, $3, $4, $5, $6, $7
+FROM advanced a
+`
+
+type MessageSendParams struct {
+	ID             string
+	Role           string
+	Parts          json.RawMessage
+	Metadata       json.RawMessage
+	Status         string
+	Size           int32
+	Now            time.Time
+	ConversationID string
+	Title          string
+}
+
+// Appends a message to a conversation, which may be new, and takes its next sequence number; the conversation's row is locked
+// until the transaction ends. The title is for a conversation that has none and was not named by the user.
+func (q *Queries) MessageSend(ctx context.Context, db DBTX, arg MessageSendParams) (int64, error) {
+	result, err := db.Exec(ctx, messageSend,
+		arg.ID,
+		arg.Role,
+		arg.Parts,
+		arg.Metadata,
+		arg.Status,
+		arg.Size,
+		arg.Now,
+		arg.ConversationID,
+		arg.Title,
 	)
 	if err != nil {
 		return 0, err

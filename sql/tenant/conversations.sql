@@ -40,18 +40,5 @@ DELETE FROM messages WHERE conversation_id = @conversation_id;
 -- A run under way stays until it is settled: what it used is still to be counted.
 DELETE FROM runs WHERE conversation_id = @conversation_id AND status <> 'running';
 
--- name: ConversationAdvance :one
--- Makes room for one more message, in a conversation that may be new, and locks its row until the transaction ends. The
--- title is for one that has none and was not named by the user.
-INSERT INTO conversations AS c (id, title, last_seq, created_at, updated_at)
-VALUES (@id, @title, 1, @now, @now)
-ON CONFLICT (id) DO UPDATE SET last_seq = c.last_seq + 1, updated_at = excluded.updated_at,
-  title = CASE WHEN c.title = '' AND NOT c.title_by_user THEN excluded.title ELSE c.title END
-RETURNING c.last_seq, c.title;
-
--- name: ConversationAdvanceExisting :execrows
--- As ConversationAdvance, for a conversation that must exist: a deleted one does not come back.
-UPDATE conversations SET last_seq = last_seq + 1, updated_at = @now WHERE id = @id;
-
 -- name: ConversationLock :one
 SELECT last_seq FROM conversations WHERE id = @id FOR UPDATE;

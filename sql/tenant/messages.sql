@@ -6,12 +6,29 @@ WHERE conversation_id = @conversation_id AND seq < @before_seq
 ORDER BY seq DESC
 LIMIT @row_limit::bigint;
 
--- name: MessageAppend :execrows
--- Takes the sequence number that ConversationAdvance left on the conversation; inserts nothing if that is gone.
+-- name: MessageSend :execrows
+-- Appends a message to a conversation, which may be new, and takes its next sequence number; the conversation's row is locked
+-- until the transaction ends. The title is for a conversation that has none and was not named by the user.
+WITH advanced AS (
+  INSERT INTO conversations AS c (id, title, last_seq, created_at, updated_at)
+  VALUES (@conversation_id, @title, 1, @now, @now)
+  ON CONFLICT (id) DO UPDATE SET last_seq = c.last_seq + 1, updated_at = excluded.updated_at,
+    title = CASE WHEN c.title = '' AND NOT c.title_by_user THEN excluded.title ELSE c.title END
+  RETURNING c.id, c.last_seq
+)
 INSERT INTO messages (id, conversation_id, seq, role, parts, metadata, status, size, created_at)
-SELECT @id::text, c.id, c.last_seq, @role::text, @parts::jsonb, @metadata::jsonb, @status::text, @size::integer, @now::timestamptz
-FROM conversations c
-WHERE c.id = @conversation_id;
+SELECT @id, a.id, a.last_seq, @role, @parts, @metadata, @status, @size, @now
+FROM advanced a;
+
+-- name: MessageAppend :execrows
+-- As MessageSend, for a conversation that must exist: a deleted one does not come back.
+WITH advanced AS (
+  UPDATE conversations c SET last_seq = c.last_seq + 1, updated_at = @now WHERE c.id = @conversation_id
+  RETURNING c.id, c.last_seq
+)
+INSERT INTO messages (id, conversation_id, seq, role, parts, metadata, status, size, created_at)
+SELECT @id, a.id, a.last_seq, @role, @parts, @metadata, @status, @size, @now
+FROM advanced a;
 
 -- name: MessageGet :one
 SELECT id, conversation_id, seq, role, parts, metadata, status, created_at FROM messages WHERE id = @id;

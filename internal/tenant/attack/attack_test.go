@@ -87,9 +87,11 @@ func (w *world) fill(t *testing.T, brain *tenant.Brain, mark string) {
 		`INSERT INTO {S}.conversations (id, title) VALUES ('conversation-{M}', 'title {M}')`,
 		`INSERT INTO {S}.messages (id, conversation_id, seq, role, parts, status, size) VALUES ('message-{M}', 'conversation-{M}', 1, 'user', '[{"type":"text","text":"text {M}"}]', 'complete', 9)`,
 		`INSERT INTO {S}.runs (id, conversation_id, user_message_id, message_id, model, effort, key_source, instance_id, status) VALUES (gen_random_uuid(), 'conversation-{M}', 'message-{M}', 'reply-{M}', 'model {M}', '', 'platform', gen_random_uuid(), 'complete')`,
+		`INSERT INTO {S}.attachments (id, conversation_id, media_type, name, size, created_at, data) VALUES (gen_random_uuid(), 'conversation-{M}', 'text/plain', 'name {M}', octet_length('data {M}'), now(), 'data {M}')`,
 		`INSERT INTO public.user_settings (user_id, custom_instructions) VALUES ('{ID}', 'instructions {M}')`,
 		`INSERT INTO public.user_api_keys (user_id, provider, id, ciphertext, key_id, last_four) VALUES ('{ID}', 'provider {M}', gen_random_uuid(), 'ciphertext {M}', 'k', 'abcd')`,
-		`INSERT INTO public.user_mcp_servers (user_id, id, name, url, transport, headers_ciphertext, key_id) VALUES ('{ID}', gen_random_uuid(), 'server {M}', 'https://{M}.test', 'sse', 'headers {M}', 'k')`,
+		`INSERT INTO public.user_mcp_servers (user_id, id, slot, name, url, transport, header_names, headers_ciphertext, key_id) VALUES ('{ID}', gen_random_uuid(), 1, 'server {M}', 'https://{M}.test', 'sse', '{x-key}', 'headers {M}', 'k')`,
+		`INSERT INTO public.user_mcp_builtins (user_id, server, enabled) VALUES ('{ID}', 'builtin {M}', true)`,
 		`INSERT INTO public.quota_counters (user_id, day, day_used, month, month_used) VALUES ('{ID}', '2026-01-02', 41, '2026-01-01', 42)`,
 		`INSERT INTO public.usage_daily (user_id, day, model, key_source, messages) VALUES ('{ID}', '2026-01-02', 'model {M}', 'platform', 43)`,
 	} {
@@ -108,8 +110,8 @@ func schema(brain *tenant.Brain) string {
 func (w *world) state(t *testing.T) string {
 	t.Helper()
 	var out strings.Builder
-	tables := []string{"{B}.schema_version", "{B}.conversations", "{B}.messages", "{B}.runs"}
-	for _, table := range []string{"tenants", "user_settings", "user_api_keys", "user_mcp_servers", "quota_counters", "usage_daily"} {
+	tables := []string{"{B}.schema_version", "{B}.conversations", "{B}.messages", "{B}.runs", "{B}.attachments"}
+	for _, table := range []string{"tenants", "user_settings", "user_api_keys", "user_mcp_servers", "user_mcp_builtins", "quota_counters", "usage_daily"} {
 		tables = append(tables, "public."+table+" WHERE user_id = '{Bid}'")
 	}
 	queries := []string{
