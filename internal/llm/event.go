@@ -1,6 +1,6 @@
 package llm
 
-// Event is one of TextDelta, ReasoningDelta, ToolCallStart, ToolInputDelta, ToolCall, Source, Usage, Finish.
+// Event is one of TextDelta, ReasoningDelta, ToolCallStart, ToolInputDelta, ToolCall, Source, GeneratedFile, Usage, Finish.
 //
 // Adapters promise: at most one Usage, cumulative for the call, and one Finish, the last event; every ToolCall comes
 // once and after its own start and deltas, where there are any; call ids are unique within the reply and differ from
@@ -39,6 +39,13 @@ type Source struct {
 	ID    string
 	URL   string
 	Title string
+}
+
+// GeneratedFile is a file that the model made, such as an image.
+type GeneratedFile struct {
+	MediaType string
+	Data      []byte
+	Meta      Metadata
 }
 
 // Usage counts tokens in the same way for all providers.
@@ -90,5 +97,6 @@ func (ToolCallStart) event()  {}
 func (ToolInputDelta) event() {}
 func (ToolCall) event()       {}
 func (Source) event()         {}
+func (GeneratedFile) event()  {}
 func (Usage) event()          {}
 func (Finish) event()         {}

@@ -13,8 +13,8 @@ const (
 	RoleTool Role = "tool"
 )
 
-// Message is one turn. A user message holds Text and File parts; an assistant message Reasoning, Text and ToolCall
-// parts in the order the model produced them; a tool message ToolResult parts, one for each call.
+// Message is one turn. A user message holds Text and File parts; an assistant message Reasoning, Text, ToolCall and
+// File parts in the order the model produced them; a tool message ToolResult parts, one for each call.
 type Message struct {
 	Role  Role
 	Parts []Part
@@ -60,11 +60,15 @@ type ToolResult struct {
 
 // File is an attachment: its bytes, or an URL that the provider can fetch. An adapter that cannot pass it on answers
 // with an *Error of kind Invalid before it calls the provider.
+//
+// In an assistant message it is a GeneratedFile of an earlier reply, with its Meta. Adapters whose provider does not
+// take such files back leave them out.
 type File struct {
 	MediaType string
 	Name      string
 	Data      []byte
 	URL       string
+	Meta      Metadata
 }
 
 func (Text) part()       {}

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 )
@@ -25,6 +26,8 @@ type Catalog struct {
 
 // Options say what differs from the embedded data.
 type Options struct {
+	// File, where not empty, is the path of a list to use instead of the embedded one, of the same form.
+	File string
 	// OpenAIModels, where not empty, replaces the embedded models of provider "openai" with the ones it names, in its
 	// order. See ParseModels for its form.
 	OpenAIModels string
@@ -32,19 +35,39 @@ type Options struct {
 
 // Load builds the catalog. An error names the entry and everything that is wrong with it.
 func Load(o Options) (*Catalog, error) {
-	models, err := decode(embedded)
+	models, err := read(o.File)
 	if err != nil {
-		return nil, fmt.Errorf("read embedded models: %w", err)
+		return nil, err
 	}
 	if strings.TrimSpace(o.OpenAIModels) != "" {
 		named, err := ParseModels(openAI, o.OpenAIModels, models)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("read OPENAI_MODELS: %w", err)
 		}
-		models = slices.DeleteFunc(models, func(m Model) bool { return m.Provider == openAI })
-		models = append(models, named...)
+		isOpenAI := func(m Model) bool { return m.Provider == openAI }
+		at := slices.IndexFunc(models, isOpenAI)
+		if at < 0 {
+			at = len(models)
+		}
+		models = slices.Insert(slices.DeleteFunc(models, isOpenAI), at, named...)
 	}
 	return build(models)
+}
+
+func read(file string) ([]Model, error) {
+	data, name := embedded, "embedded models"
+	if file != "" {
+		var err error
+		if data, err = os.ReadFile(file); err != nil {
+			return nil, fmt.Errorf("read models: %w", err)
+		}
+		name = "models of " + file
+	}
+	models, err := decode(data)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	return models, nil
 }
 
 const openAI = "openai"

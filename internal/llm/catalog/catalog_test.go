@@ -1,6 +1,8 @@
 package catalog
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -32,9 +34,40 @@ func TestEmbedded(t *testing.T) {
 	if _, ok := c.Default(func(Model) bool { return false }); ok {
 		t.Error("a default where nothing is usable")
 	}
+	titles := map[string]bool{}
 	for _, m := range c.Models() {
+		titles[m.Provider] = titles[m.Provider] || m.Titles
 		if m.Provider != "demo" && (m.Prices.Input == 0 || m.Prices.Output == 0) {
 			t.Errorf("%s has no price", m.ID)
+		}
+	}
+	for _, provider := range []string{"openai", "anthropic", "google"} {
+		if !titles[provider] {
+			t.Errorf("no model of %s names conversations", provider)
+		}
+	}
+}
+
+func TestFile(t *testing.T) {
+	t.Parallel()
+	write := func(text string) string {
+		path := filepath.Join(t.TempDir(), "models.json")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	c, err := Load(Options{File: write(`{"models":[{"id":"google:x","name":"X","description":"","access":"own-key","contextWindow":2048,"outputLimit":100}]}`)})
+	if err != nil || len(c.Models()) != 1 || c.models[0].Access != AccessOwnKey {
+		t.Errorf("%+v, %v", c, err)
+	}
+	for want, path := range map[string]string{
+		"read models":  filepath.Join(t.TempDir(), "absent.json"),
+		"decode":       write(`{"models":[{"idd":""}]}`),
+		"listed twice": write(`{"models":[{"id":"g:x","name":"X","access":"platform","contextWindow":2048,"outputLimit":100},{"id":"g:x","name":"X","access":"platform","contextWindow":2048,"outputLimit":100}]}`),
+	} {
+		if _, err := Load(Options{File: path}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
 		}
 	}
 }
@@ -49,7 +82,7 @@ func TestConfigured(t *testing.T) {
 	for _, m := range c.Models() {
 		ids = append(ids, m.ID)
 	}
-	if got := strings.Join(ids, " "); got != "demo:demo openai:llama3.2 openai:qwen3:8b openai:gpt-6-luna openai:meta-llama/Llama-3@1" {
+	if got := strings.Join(ids, " "); !strings.HasPrefix(got, "demo:demo openai:llama3.2 openai:qwen3:8b openai:gpt-6-luna openai:meta-llama/Llama-3@1 anthropic:") {
 		t.Fatal(got)
 	}
 	qwen, _ := c.Model("openai:qwen3:8b")

@@ -40,6 +40,8 @@ type Model struct {
 	ToolEfforts []llm.Effort `json:"toolEfforts,omitempty"`
 	// Default marks the model that a new conversation starts with, where it can be used.
 	Default bool `json:"default,omitempty"`
+	// Titles marks a model cheap enough to name conversations with.
+	Titles bool `json:"titles,omitempty"`
 }
 
 // Capabilities say what a model takes and gives besides text.
@@ -105,6 +107,9 @@ func (m Model) Cost(u llm.Usage) int64 {
 // idPattern allows what servers use in model names (slashes, colons, dots, at signs) and nothing that needs quoting.
 var idPattern = regexp.MustCompile(`^[a-z][a-z0-9-]{0,31}:[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,127}$`)
 
+// maxWindow is far beyond any model, and fits the database.
+const maxWindow = 1_000_000_000
+
 // validate checks one entry; its errors name what is wrong with it, not which entry it is.
 func (m Model) validate() error {
 	var errs []error
@@ -117,8 +122,8 @@ func (m Model) validate() error {
 	if m.Access != AccessPlatform && m.Access != AccessOwnKey {
 		errs = append(errs, fmt.Errorf("access must be %q or %q", AccessPlatform, AccessOwnKey))
 	}
-	if m.ContextWindow < 1024 || m.OutputLimit < 1 || m.OutputLimit >= m.ContextWindow {
-		errs = append(errs, errors.New("contextWindow must be at least 1024 and outputLimit between 1 and contextWindow"))
+	if m.ContextWindow < 1024 || m.ContextWindow > maxWindow || m.OutputLimit < 1 || m.OutputLimit >= m.ContextWindow {
+		errs = append(errs, fmt.Errorf("contextWindow must be at least 1024 and at most %d, and outputLimit between 1 and contextWindow", maxWindow))
 	}
 	if p := m.Prices; p.Input < 0 || p.Output < 0 || p.CachedInput < 0 || p.CachedInput > p.Input {
 		errs = append(errs, errors.New("prices must not be negative, and cachedInput not above input"))

@@ -14,6 +14,7 @@ import (
 	"twobrains/internal/llm"
 	"twobrains/internal/llm/llmtest"
 	"twobrains/internal/llm/openai"
+	"twobrains/internal/llm/wire"
 	"twobrains/internal/secret"
 )
 
@@ -32,27 +33,19 @@ func TestMain(m *testing.M) {
 
 func newProvider(t *testing.T, o openai.Options) *openai.Provider {
 	t.Helper()
-	o.HTTPClient = openai.NewHTTPClient(openai.Timeouts{})
+	return newDialect(t, o, openai.DialectAuto)
+}
+
+func newDialect(t *testing.T, o openai.Options, dialect openai.Dialect) *openai.Provider {
+	t.Helper()
+	o.HTTPClient = wire.NewHTTPClient(wire.Timeouts{})
 	t.Cleanup(o.HTTPClient.CloseIdleConnections)
 	o.RetryDelay = time.Millisecond
-	p, err := openai.New(o)
+	p, err := openai.NewDialect(o, dialect)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return p
-}
-
-func TestConformance(t *testing.T) {
-	t.Parallel()
-	llmtest.Run(t, llmtest.Adapter{
-		Dir: "testdata",
-		New: func(t *testing.T, baseURL string, idle time.Duration) llm.Provider {
-			return newProvider(t, openai.Options{BaseURL: baseURL + "/v1", Key: secret.New("sk-test"), IdleTimeout: idle})
-		},
-		Long: func(text string) []byte {
-			return []byte(`data: {"choices":[{"index":0,"delta":{"content":"` + text + `"},"finish_reason":"stop"}]}` + "\n\ndata: [DONE]\n\n")
-		},
-	})
 }
 
 func recording(t *testing.T, name string) llmtest.Answer {
@@ -84,9 +77,6 @@ func TestCompatibleServers(t *testing.T) {
 			return r.Text == "Hi" && llm.KindOf(r.Err) == llm.Failed && !strings.Contains(r.Err.Error(), "SECRET")
 		},
 		"azure-filter-results": func(r llmtest.Result) bool { return r.Text == "Hi." && r.Finish == llm.FinishStop },
-		"citations": func(r llmtest.Result) bool {
-			return len(r.Sources) == 1 && r.Sources[0] == llm.Source{ID: "source-1", URL: "https://example.com/", Title: "Example"}
-		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -132,7 +122,7 @@ func TestFinishesWithoutEnd(t *testing.T) {
 func TestConnectionIsReused(t *testing.T) {
 	t.Parallel()
 	server := llmtest.NewServer(t, recording(t, "text.sse"))
-	client := openai.NewHTTPClient(openai.Timeouts{})
+	client := wire.NewHTTPClient(wire.Timeouts{})
 	t.Cleanup(client.CloseIdleConnections)
 	dials := 0
 	transport := client.Transport.(*http.Transport)

@@ -56,9 +56,20 @@ func conversation() llm.Request {
 			{Role: llm.RoleAssistant, Parts: []llm.Part{llm.Text{Text: "21 in Paris."}}},
 			{Role: llm.RoleUser, Parts: []llm.Part{llm.Text{Text: "And Oslo?"}}},
 			{Role: llm.RoleAssistant, Parts: []llm.Part{
-				reasoning("One "), reasoning("call."), llm.Reasoning{Text: "foreign", Meta: llm.Metadata(`{"anthropic":{"signature":"x"}}`)}, broken,
+				reasoning("One "), reasoning("call."),
+				llm.Reasoning{Text: "Summary one.", Meta: llm.Metadata(`{"openai":{"itemId":"rs_1"}}`)},
+				llm.Reasoning{Text: "Summary two.", Meta: llm.Metadata(`{"openai":{"itemId":"rs_1","encryptedContent":"gAAAA-1"}}`)},
+				llm.Reasoning{Text: "Lost.", Meta: llm.Metadata(`{"openai":{"itemId":"rs_2"}}`)},
+				llm.Reasoning{Text: "foreign", Meta: llm.Metadata(`{"anthropic":{"signature":"x"}}`)}, broken,
 			}},
 			{Role: llm.RoleTool, Parts: []llm.Part{llm.ToolResult{CallID: "c3", Name: "get_weather", Output: json.RawMessage(`"unreadable"`), IsError: true}}},
+			{Role: llm.RoleAssistant, Parts: []llm.Part{
+				llm.Text{Text: "First ", Meta: llm.Metadata(`{"openai":{"itemId":"msg_1","phase":"commentary"}}`)},
+				llm.Text{Text: "and second.", Meta: llm.Metadata(`{"openai":{"itemId":"msg_1","phase":"commentary"}}`)},
+				llm.File{MediaType: "image/png", Data: []byte("x"), Meta: llm.Metadata(`{"openai":{"itemId":"ig_1"}}`)},
+				llm.File{MediaType: "image/png", Data: []byte("x"), Meta: llm.Metadata(`{"google":{"thoughtSignature":"s"}}`)},
+				llm.Reasoning{Text: "Nothing follows.", Meta: llm.Metadata(`{"openai":{"itemId":"rs_3","encryptedContent":"gAAAA-3"}}`)},
+			}},
 			{Role: llm.RoleAssistant, Parts: []llm.Part{llm.Reasoning{Text: "nothing else"}}},
 		},
 	}
@@ -67,14 +78,20 @@ func conversation() llm.Request {
 // TestRequests holds the bodies that are sent, byte for byte; -update is not offered on purpose: read the difference.
 func TestRequests(t *testing.T) {
 	t.Parallel()
-	for golden, dialect := range map[string]openai.Dialect{"request-compatible.json": openai.DialectAuto, "request-openai.json": openai.DialectOpenAI} {
+	for golden, c := range map[string]struct {
+		dialect openai.Dialect
+		path    string
+	}{
+		"request-compatible.json": {openai.DialectAuto, "/some/v1/chat/completions"},
+		"responses/request.json":  {openai.DialectOpenAI, "/some/v1/responses"},
+	} {
 		t.Run(golden, func(t *testing.T) {
 			t.Parallel()
 			server := llmtest.NewServer(t, recording(t, "text.sse"))
-			p := newProvider(t, openai.Options{BaseURL: server.URL + "/some/v1", Key: secret.New("sk-test"), Dialect: dialect})
+			p := newDialect(t, openai.Options{BaseURL: server.URL + "/some/v1", Key: secret.New("sk-test")}, c.dialect)
 			llmtest.Collect(t.Context(), t, p, conversation())
 			request := server.Requests()[0]
-			if request.Method != http.MethodPost || request.Path != "/some/v1/chat/completions" {
+			if request.Method != http.MethodPost || request.Path != c.path {
 				t.Errorf("%s %s", request.Method, request.Path)
 			}
 			var indented bytes.Buffer
@@ -117,11 +134,16 @@ func TestNothingFromTheEnvironment(t *testing.T) {
 
 func TestUnsupportedParts(t *testing.T) {
 	t.Parallel()
+	for _, dialect := range []openai.Dialect{openai.DialectOpenAI, openai.DialectCompatible} {
+		unsupportedParts(t, dialect)
+	}
+}
+
+func unsupportedParts(t *testing.T, dialect openai.Dialect) {
 	server := llmtest.NewServer(t, recording(t, "text.sse"))
-	p := newProvider(t, openai.Options{BaseURL: server.URL})
+	p := newDialect(t, openai.Options{BaseURL: server.URL}, dialect)
 	text := llm.Text{Text: "Hi"}
 	for name, message := range map[string]llm.Message{
-		"file":              {Role: llm.RoleUser, Parts: []llm.Part{text, llm.File{MediaType: "image/png", Data: []byte("x")}}},
 		"call of the user":  {Role: llm.RoleUser, Parts: []llm.Part{llm.ToolCall{}}},
 		"text of a tool":    {Role: llm.RoleTool, Parts: []llm.Part{text}},
 		"result of a reply": {Role: llm.RoleAssistant, Parts: []llm.Part{llm.ToolResult{}}},

@@ -1,7 +1,6 @@
 package openai
 
 import (
-	"bytes"
 	"encoding/json"
 
 	"twobrains/internal/llm"
@@ -27,6 +26,12 @@ type delta struct {
 	Reasoning        text         `json:"reasoning"`
 	ToolCalls        []toolDelta  `json:"tool_calls"`
 	Annotations      []annotation `json:"annotations"`
+	// Images are those the model made, as OpenRouter and LiteLLM pass them on.
+	Images []struct {
+		ImageURL struct {
+			URL string `json:"url"`
+		} `json:"image_url"`
+	} `json:"images"`
 }
 
 type toolDelta struct {
@@ -96,20 +101,4 @@ func (t *text) UnmarshalJSON(data []byte) error {
 		}
 	}
 	return nil
-}
-
-// arguments makes valid JSON of a call's collected arguments: an object, or malformed as a string.
-func arguments(raw []byte) (input json.RawMessage, malformed bool) {
-	raw = bytes.TrimSpace(raw)
-	if len(raw) == 0 || string(raw) == "null" || string(raw) == `""` {
-		return json.RawMessage("{}"), false
-	}
-	if raw[0] == '{' && json.Valid(raw) {
-		return raw, false
-	}
-	quoted, err := json.Marshal(string(raw))
-	if err != nil {
-		quoted = []byte(`""`)
-	}
-	return quoted, true
 }

@@ -1,111 +1,91 @@
 package openai
 
 import (
-	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
+	"iter"
 	"net/http"
 	"strconv"
 	"time"
 
-	"github.com/openai/openai-go/v3/packages/ssestream"
-
 	"twobrains/internal/llm"
+	"twobrains/internal/llm/wire"
 )
 
 // lateUsage is how long to wait for usage and the terminator after the reply's end.
 const lateUsage = 5 * time.Second
 
-// errUnfinished: the stream ended, the reply did not.
-var errUnfinished = errors.New("stream ended without finish_reason")
-
-// reply turns a stream of chunks into events.
-type reply struct {
-	yield func(llm.Event, error) bool
-	gone  bool // the reader left
-
-	finish      llm.FinishReason
-	refused     bool // the words are those of a refusal
-	usage       llm.Usage
-	reasoning   string // the field that reasoning comes in, while it comes
-	calls       []*call
-	ids         map[string]bool // taken, in the conversation or in this reply
-	sourceCount int
+func (p *Provider) streamChat(ctx context.Context, req llm.Request) iter.Seq2[llm.Event, error] {
+	params, err := chatParams(req)
+	if err != nil {
+		return wire.Fail(err)
+	}
+	return p.o.Stream(ctx, func(ctx context.Context) (*http.Response, error) {
+		return p.post(ctx, "chat/completions", params)
+	}, func(r *wire.Reply) error {
+		return newChatReply(req, r.Emit).read(r)
+	})
 }
 
-type call struct {
+// chatReply turns a stream of chunks into events.
+type chatReply struct {
+	emit func(llm.Event)
+
+	finish    llm.FinishReason
+	refused   bool // the words are those of a refusal
+	usage     llm.Usage
+	reasoning string // the field that reasoning comes in, while it comes
+	calls     []*chatCall
+	ids       wire.CallIDs
+	sources   int
+}
+
+type chatCall struct {
 	index    int
 	wireID   string
 	id, name string
 	args     []byte
 }
 
-func newReply(req llm.Request, yield func(llm.Event, error) bool) *reply {
-	r := &reply{yield: yield, ids: map[string]bool{}}
-	for _, message := range req.Messages {
-		for _, part := range message.Parts {
-			if c, ok := part.(llm.ToolCall); ok {
-				r.ids[c.ID] = true
-			}
-		}
-	}
-	return r
-}
-
-// emit hands an event to the reader, unless the reader left.
-func (r *reply) emit(event llm.Event) {
-	if !r.gone {
-		r.gone = !r.yield(event, nil)
-	}
+func newChatReply(req llm.Request, emit func(llm.Event)) *chatReply {
+	return &chatReply{emit: emit, ids: wire.NewCallIDs(req)}
 }
 
 // read consumes the stream. What fails after the end of the reply does not matter: only usage could come there.
-func (r *reply) read(res *http.Response, body *watchedBody) error {
-	decoder := ssestream.NewDecoder(res)
-	for decoder.Next() {
-		data := bytes.TrimSpace(decoder.Event().Data)
-		if len(data) == 0 {
-			continue
-		}
-		if bytes.Equal(data, []byte("[DONE]")) {
+func (r *chatReply) read(stream *wire.Reply) error {
+	for event, err := range stream.Events() {
+		finished := r.finish != ""
+		if err == nil && string(event.Data) != "[DONE]" {
+			err = r.chunk(event.Data)
+		} else if err == nil {
 			break
 		}
-		finished := r.finish != ""
-		if err := r.chunk(data); err != nil && r.finish == "" {
+		if err != nil && r.finish != "" {
+			break
+		}
+		if err != nil {
 			return err
 		}
-		if r.gone {
-			return nil
-		}
 		if !finished && r.finish != "" {
-			body.hurry(lateUsage)
+			stream.Hurry(lateUsage)
 		}
 	}
-	if r.finish == "" {
-		err := decoder.Err()
-		if err == nil || errors.Is(err, io.ErrUnexpectedEOF) {
-			err = errUnfinished
-		}
-		return llm.NewError(llm.Interrupted, fmt.Errorf("read stream: %w", err))
+	if r.finish != "" {
+		r.end()
 	}
-	r.end()
-	body.drain()
 	return nil
 }
 
-func (r *reply) chunk(data []byte) error {
+func (r *chatReply) chunk(data []byte) error {
 	var c chunk
 	if err := json.Unmarshal(data, &c); err != nil {
 		return llm.NewError(llm.Interrupted, errors.New("read stream: a chunk that is not JSON"))
 	}
-	if len(c.Choices) == 0 && c.Usage == nil {
-		if e := parseFailure(data); e != (wireError{}) {
-			return classify(0, http.Header{}, e)
+	if (len(c.Choices) == 0 && c.Usage == nil) || (len(c.Error) > 0 && string(c.Error) != "null") {
+		if err := refusals.InStream(data); err != nil {
+			return err
 		}
-	} else if len(c.Error) > 0 && string(c.Error) != "null" {
-		return classify(0, http.Header{}, parseFailure(data))
 	}
 	if c.Usage != nil {
 		r.usage = c.Usage.normal()
@@ -122,7 +102,7 @@ func (r *reply) chunk(data []byte) error {
 	return nil
 }
 
-func (r *reply) delta(d delta) {
+func (r *chatReply) delta(d delta) {
 	switch {
 	case d.ReasoningContent != "":
 		r.think("reasoning_content", d.ReasoningContent)
@@ -138,8 +118,13 @@ func (r *reply) delta(d delta) {
 	}
 	for _, a := range d.Annotations {
 		if a.URLCitation != nil && a.URLCitation.URL != "" {
-			r.sourceCount++
-			r.emit(llm.Source{ID: "source-" + strconv.Itoa(r.sourceCount), URL: a.URLCitation.URL, Title: a.URLCitation.Title})
+			r.sources++
+			r.emit(llm.Source{ID: "source-" + strconv.Itoa(r.sources), URL: a.URLCitation.URL, Title: a.URLCitation.Title})
+		}
+	}
+	for _, image := range d.Images {
+		if file, ok := wire.ParseDataURL(image.ImageURL.URL); ok {
+			r.emit(llm.GeneratedFile{MediaType: file.MediaType, Data: file.Data})
 		}
 	}
 	for _, t := range d.ToolCalls {
@@ -149,10 +134,10 @@ func (r *reply) delta(d delta) {
 }
 
 // think emits reasoning. The name of the field goes into the metadata, under which the server wants it back.
-func (r *reply) think(field string, words text) {
+func (r *chatReply) think(field string, words text) {
 	event := llm.ReasoningDelta{Block: "reasoning", Text: string(words)}
 	if r.reasoning != field {
-		event.Meta = llm.Metadata(`{"openai":{"reasoningField":"` + field + `"}}`)
+		event.Meta = wire.Meta(metaKey, chatMeta{ReasoningField: field})
 		r.reasoning = field
 	}
 	r.emit(event)
@@ -160,13 +145,13 @@ func (r *reply) think(field string, words text) {
 
 // toolDelta collects one fragment. A call is known by its index; servers that number badly start a new call by a new id
 // or a repeated name.
-func (r *reply) toolDelta(t toolDelta) {
+func (r *chatReply) toolDelta(t toolDelta) {
 	c := r.find(t)
 	if c == nil {
 		if t.Function.Name == "" {
 			return
 		}
-		c = &call{index: len(r.calls), wireID: t.ID, name: t.Function.Name, id: r.newID(t.ID)}
+		c = &chatCall{index: len(r.calls), wireID: t.ID, name: t.Function.Name, id: r.ids.New(t.ID)}
 		if t.Index != nil {
 			c.index = *t.Index
 		}
@@ -179,7 +164,7 @@ func (r *reply) toolDelta(t toolDelta) {
 	}
 }
 
-func (r *reply) find(t toolDelta) *call {
+func (r *chatReply) find(t toolDelta) *chatCall {
 	for i := len(r.calls) - 1; i >= 0; i-- {
 		c := r.calls[i]
 		if t.Index != nil && *t.Index != c.index {
@@ -195,23 +180,9 @@ func (r *reply) find(t toolDelta) *call {
 	return nil
 }
 
-// newID keeps the server's id where it is new in the conversation, for some servers start at call_0 in every reply.
-func (r *reply) newID(wireID string) string {
-	base := wireID
-	if base == "" {
-		base = "call"
-	}
-	id := base
-	for n := 1; id == "" || r.ids[id] || (wireID == "" && n == 1); n++ {
-		id = base + "_" + strconv.Itoa(n)
-	}
-	r.ids[id] = true
-	return id
-}
-
-func (r *reply) end() {
+func (r *chatReply) end() {
 	for _, c := range r.calls {
-		input, malformed := arguments(c.args)
+		input, malformed := wire.Arguments(c.args)
 		r.emit(llm.ToolCall{ID: c.id, Name: c.name, Input: input, Malformed: malformed})
 	}
 	if !r.usage.IsZero() {
