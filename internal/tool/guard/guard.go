@@ -1,0 +1,121 @@
+// Package guard makes the HTTP client for every URL that a user gives. Such a URL may be chosen to reach what only the
+// server can: itself, its neighbours, the metadata service of its cloud. The check stands where the connection is made, on
+// the address about to be dialled, because only there are redirects, names that change their address between check and use,
+// and unusual spellings of addresses all covered. Sizes and times are bounded too.
+package guard
+
+import (
+	"crypto/tls"
+	"net"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"code.dny.dev/ssrf"
+)
+
+// Options of a client. The zero value is right for production.
+type Options struct {
+	// AllowPrivate lets private and loopback addresses, plain http and all ports through. For development only: whoever
+	// can name a URL can then reach what this machine can. Link-local addresses, where clouds keep credentials, stay closed.
+	AllowPrivate bool
+	// Ports that may be dialled; default 443 and 8443.
+	Ports []uint16
+	// Timeout bounds an exchange from dialling to the last byte; default 30 s.
+	Timeout time.Duration
+	// StreamTimeout bounds one whose answer is an event stream; default 10 min.
+	StreamTimeout time.Duration
+	// MaxBody bounds an answer in bytes; default 4 MiB.
+	MaxBody int64
+	// MaxStream bounds an answer that is an event stream; default 32 MiB.
+	MaxStream int64
+	// MaxRedirects that are followed; default 3. Each is checked like the first URL.
+	MaxRedirects int
+	// Resolver of names; nil: the system's.
+	Resolver *net.Resolver
+	// TLS is the base of the TLS configuration; nil: the system's roots.
+	TLS *tls.Config
+
+	// site is what tests allow in addition, in the part of a public site.
+	site []netip.Prefix
+}
+
+const (
+	dialTimeout = 5 * time.Second
+	// maxHeader bounds the headers of an answer in bytes.
+	maxHeader = 64 << 10
+)
+
+func (o Options) withDefaults() Options {
+	if o.Ports == nil {
+		o.Ports = []uint16{443, 8443}
+	}
+	if o.Timeout <= 0 {
+		o.Timeout = 30 * time.Second
+	}
+	if o.StreamTimeout <= 0 {
+		o.StreamTimeout = 10 * time.Minute
+	}
+	if o.MaxBody <= 0 {
+		o.MaxBody = 4 << 20
+	}
+	if o.MaxStream <= 0 {
+		o.MaxStream = 32 << 20
+	}
+	if o.MaxRedirects <= 0 {
+		o.MaxRedirects = 3
+	}
+	return o
+}
+
+// guardian decides about addresses.
+func (o Options) guardian() *ssrf.Guardian {
+	if !o.AllowPrivate {
+		return ssrf.New(ssrf.WithPorts(o.Ports...), ssrf.WithAllowedV4Prefixes(o.site...))
+	}
+	return ssrf.New(ssrf.WithAnyPort(),
+		ssrf.WithAllowedV4Prefixes(
+			netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("10.0.0.0/8"),
+			netip.MustParsePrefix("172.16.0.0/12"), netip.MustParsePrefix("192.168.0.0/16"),
+		),
+		ssrf.WithAllowedV6Prefixes(netip.MustParsePrefix("::1/128"), netip.MustParsePrefix("fc00::/7")),
+	)
+}
+
+// NewClient makes a client with a connection pool of its own; CloseIdleConnections lets go of it. It sends no cookies, uses
+// no proxy and never tells one site the URL of another.
+func NewClient(o Options) *http.Client {
+	o = o.withDefaults()
+	dialer := &net.Dialer{Timeout: dialTimeout, Control: o.guardian().Safe, Resolver: o.Resolver}
+	base := &http.Transport{
+		Proxy:                  nil, // a proxy would do the dialling, past the guard
+		DialContext:            dialer.DialContext,
+		TLSClientConfig:        tlsConfig(o.TLS),
+		ForceAttemptHTTP2:      true,
+		DisableCompression:     true, // what is counted is what arrives
+		TLSHandshakeTimeout:    dialTimeout,
+		MaxResponseHeaderBytes: maxHeader,
+		MaxIdleConnsPerHost:    4,
+		MaxConnsPerHost:        32,
+		IdleConnTimeout:        30 * time.Second,
+	}
+	return &http.Client{
+		Transport: &transport{base: base, opts: o},
+		CheckRedirect: func(req *http.Request, via []*http.Request) error {
+			if len(via) > o.MaxRedirects {
+				return ErrRedirects
+			}
+			req.Header.Del("Referer") // the URL before may hold a secret
+			return nil
+		},
+	}
+}
+
+func tlsConfig(base *tls.Config) *tls.Config {
+	if base == nil {
+		return &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	c := base.Clone()
+	c.MinVersion = max(c.MinVersion, tls.VersionTLS12)
+	return c
+}
