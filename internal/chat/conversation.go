@@ -81,7 +81,7 @@ func (s *Service) List(ctx context.Context, user auth.User, p ListParams) (Page[
 				BeforeID:        before.id,
 				RowLimit:        int64(limit) + 1,
 			})
-		})
+		}).Proves()
 		return nil
 	})
 	if err != nil {
@@ -188,7 +188,7 @@ func (s *Service) Update(ctx context.Context, user auth.User, id string, p Patch
 	return found(row, err)
 }
 
-// Delete removes a conversation and its messages. A reply under way is stopped first; if that cannot be done now, the
+// Delete removes a conversation, its messages and their attachments. A reply under way is stopped first; if that cannot be done now, the
 // conversation goes all the same, and the reply is thrown away when it ends.
 func (s *Service) Delete(ctx context.Context, user auth.User, id string) error {
 	if !ValidID(id) {
@@ -202,6 +202,7 @@ func (s *Service) Delete(ctx context.Context, user auth.User, id string) error {
 		deleted = tenant.Queue(tx, func(db tenant.DBTX) (int64, error) { return s.q.ConversationDelete(ctx, db, id) })
 		tenant.QueueExec(tx, func(db tenant.DBTX) error { return s.q.ConversationDeleteMessages(ctx, db, id) })
 		tenant.QueueExec(tx, func(db tenant.DBTX) error { return s.q.ConversationDeleteRuns(ctx, db, id) })
+		tenant.QueueExec(tx, func(db tenant.DBTX) error { return s.q.ConversationDeleteAttachments(ctx, db, &id) })
 		return nil
 	})
 	if err != nil {
@@ -214,7 +215,7 @@ func (s *Service) Delete(ctx context.Context, user auth.User, id string) error {
 }
 
 func (s *Service) queueGet(ctx context.Context, tx *tenant.Tx, id string) *tenant.Result[tenantdb.ConversationGetRow] {
-	return tenant.Queue(tx, func(db tenant.DBTX) (tenantdb.ConversationGetRow, error) { return s.q.ConversationGet(ctx, db, id) })
+	return tenant.Queue(tx, func(db tenant.DBTX) (tenantdb.ConversationGetRow, error) { return s.q.ConversationGet(ctx, db, id) }).Proves()
 }
 
 func found(row *tenant.Result[tenantdb.ConversationGetRow], err error) (Conversation, error) {

@@ -56,7 +56,7 @@ func (s *Service) Messages(ctx context.Context, user auth.User, conversationID s
 			return s.q.MessageList(ctx, db, tenantdb.MessageListParams{
 				ConversationID: conversationID, BeforeSeq: before, RowLimit: int64(limit) + 1,
 			})
-		})
+		}).Proves()
 		return nil
 	})
 	if err != nil {

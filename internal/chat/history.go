@@ -11,8 +11,14 @@ import (
 // ModelMessages turns a stored message (role and UIMessage parts) into what a model reads. A step-start divides an
 // assistant message into blocks: each becomes an assistant message and, where it made calls, the message with their
 // results. Calls without a result are left out together with nothing else, so that every call a model sees is answered.
-// Sources and data are for the reader only.
+// Sources and data are for the reader only. Files are replaced by notes: Files.Messages gives them too.
 func ModelMessages(role string, parts json.RawMessage) ([]llm.Message, error) {
+	return Files(nil).Messages(role, parts)
+}
+
+// Messages is ModelMessages with those files that there are. In place of another one of the user's there is a note; one that
+// a model made is left out, as adapters do that cannot give it back.
+func (f Files) Messages(role string, parts json.RawMessage) ([]llm.Message, error) {
 	var stored []storedPart
 	if err := json.Unmarshal(parts, &stored); err != nil {
 		return nil, fmt.Errorf("read parts: %w", err)
@@ -20,8 +26,11 @@ func ModelMessages(role string, parts json.RawMessage) ([]llm.Message, error) {
 	if role == "user" {
 		var content []llm.Part
 		for _, p := range stored {
-			if p.Type == "text" && p.Text != "" {
+			switch {
+			case p.Type == "text" && p.Text != "":
 				content = append(content, llm.Text{Text: p.Text})
+			case p.Type == "file":
+				content = append(content, f.sent(p))
 			}
 		}
 		if content == nil {
@@ -30,7 +39,7 @@ func ModelMessages(role string, parts json.RawMessage) ([]llm.Message, error) {
 		return []llm.Message{{Role: llm.RoleUser, Parts: content}}, nil
 	}
 	var messages []llm.Message
-	var block assistantBlock
+	block := assistantBlock{files: f}
 	for _, p := range stored {
 		if p.Type == "step-start" {
 			messages = block.flush(messages)
@@ -51,8 +60,14 @@ type storedPart struct {
 	Input        json.RawMessage `json:"input"`
 	Output       json.RawMessage `json:"output"`
 	ErrorText    string          `json:"errorText"`
+	MediaType    string          `json:"mediaType"`
+	URL          string          `json:"url"`
+	Filename     string          `json:"filename"`
 	Metadata     json.RawMessage `json:"providerMetadata"`
 	CallMetadata json.RawMessage `json:"callProviderMetadata"`
+	Approval     struct {
+		Reason string `json:"reason"`
+	} `json:"approval"`
 }
 
 func (p storedPart) tool() (name string, ok bool) {
@@ -64,6 +79,7 @@ func (p storedPart) tool() (name string, ok bool) {
 
 // assistantBlock is one step of a reply.
 type assistantBlock struct {
+	files   Files
 	parts   []llm.Part
 	results []llm.Part
 }
@@ -71,13 +87,21 @@ type assistantBlock struct {
 func (b *assistantBlock) add(p storedPart) {
 	name, isTool := p.tool()
 	switch {
-	case p.Type == "text" && p.Text != "":
+	case p.Type == "text" && (p.Text != "" || p.Metadata != nil):
 		b.parts = append(b.parts, llm.Text{Text: p.Text, Meta: p.Metadata})
+	case p.Type == "file":
+		if file, ok := b.files.made(p); ok {
+			b.parts = append(b.parts, file)
+		}
 	case p.Type == "reasoning" && (p.Text != "" || p.Metadata != nil):
 		b.parts = append(b.parts, llm.Reasoning{Text: p.Text, Meta: p.Metadata})
 	case isTool && p.State == "output-available":
 		b.call(name, p)
 		b.results = append(b.results, llm.ToolResult{CallID: p.ToolCallID, Name: name, Output: p.Output})
+	case isTool && p.State == "output-denied":
+		b.call(name, p)
+		text, _ := json.Marshal(strings.TrimSpace("The user did not allow this call. " + p.Approval.Reason))
+		b.results = append(b.results, llm.ToolResult{CallID: p.ToolCallID, Name: name, Output: text, IsError: true})
 	case isTool && p.State == "output-error":
 		b.call(name, p)
 		text, _ := json.Marshal(p.ErrorText)
@@ -101,6 +125,6 @@ func (b *assistantBlock) flush(messages []llm.Message) []llm.Message {
 	if len(b.results) > 0 {
 		messages = append(messages, llm.Message{Role: llm.RoleTool, Parts: b.results})
 	}
-	*b = assistantBlock{}
+	*b = assistantBlock{files: b.files}
 	return messages
 }

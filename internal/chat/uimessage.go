@@ -22,9 +22,12 @@ func ValidID(id string) bool { return idPattern.MatchString(id) }
 // UserMessage is a message that a client may send: its own words, validated and rewritten to what is stored.
 type UserMessage struct {
 	ID string
-	// Parts is the stored form, a JSON array of UIMessage parts of type text.
+	// Parts is the stored form, a JSON array of UIMessage parts of type text and file.
 	Parts json.RawMessage
-	Text  string
+	// Text is that of all text parts. It is empty in a message that is files only.
+	Text string
+	// Files are the attachments that the message refers to, in order, each once.
+	Files []FileRef
 }
 
 // maxParts bounds the parts of one user message.
@@ -62,52 +65,73 @@ func ParseUserMessage(raw json.RawMessage, path string, maxChars int) (UserMessa
 		invalid.Field(path+".parts", fmt.Sprintf("must hold at most %d parts", maxParts))
 		return UserMessage{}, invalid
 	}
+	var stored []userPart
 	var texts []string
-	for i, part := range in.Parts {
-		text, complaint := parseTextPart(part)
-		if complaint != "" {
-			invalid.Field(fmt.Sprintf("%s.parts[%d]", path, i), complaint)
-			continue
+	for i, raw := range in.Parts {
+		where := fmt.Sprintf("%s.parts[%d]", path, i)
+		part, file, complaint := parseUserPart(raw)
+		switch {
+		case complaint.text != "":
+			invalid.Field(where+complaint.member, complaint.text)
+		case part.Type == "file":
+			file.path = where
+			m.Files = append(m.Files, file)
+			stored = append(stored, part)
+		default:
+			texts = append(texts, *part.Text)
+			stored = append(stored, part)
 		}
-		texts = append(texts, text)
+	}
+	if complaint := checkFiles(m.Files); complaint != "" {
+		invalid.Field(path+".parts", complaint)
 	}
 	m.Text = strings.Join(texts, "\n\n")
 	if len(invalid.Fields) == 0 {
-		if complaint := checkText(m.Text, maxChars); complaint != "" {
+		if complaint := checkText(m.Text, maxChars, len(m.Files) > 0); complaint != "" {
 			invalid.Field(path+".parts", complaint)
 		}
 	}
 	if len(invalid.Fields) > 0 {
 		return UserMessage{}, invalid
 	}
-	m.Parts = encodeTexts(texts)
+	m.Parts = encodeParts(stored)
 	return m, nil
 }
 
-func parseTextPart(raw json.RawMessage) (text, complaint string) {
-	var part struct {
-		Type string  `json:"type"`
-		Text *string `json:"text"`
-	}
+// userPart is a part of a user's message as it is stored.
+type userPart struct {
+	Type      string  `json:"type"`
+	Text      *string `json:"text,omitempty"`
+	MediaType string  `json:"mediaType,omitempty"`
+	URL       string  `json:"url,omitempty"`
+	Filename  string  `json:"filename,omitempty"`
+}
+
+// complaint says what is wrong with a part; member, as ".url", is what in it is.
+type complaint struct{ member, text string }
+
+func parseUserPart(raw json.RawMessage) (userPart, FileRef, complaint) {
+	var part userPart
 	if err := json.Unmarshal(raw, &part); err != nil {
-		return "", "must be a part object"
+		return part, FileRef{}, complaint{text: "must be a part object"}
 	}
 	switch {
 	case part.Type == "file":
-		return "", "attachments are not accepted"
+		return parseFilePart(part)
 	case part.Type != "text":
-		return "", "must be of type text"
+		return part, FileRef{}, complaint{text: "must be of type text or file"}
 	case part.Text == nil:
-		return "", "must have a text"
+		return part, FileRef{}, complaint{text: "must have a text"}
 	}
-	return *part.Text, ""
+	return userPart{Type: part.Type, Text: part.Text}, FileRef{}, complaint{}
 }
 
-func checkText(text string, maxChars int) string {
+func checkText(text string, maxChars int, files bool) string {
+	blank := strings.TrimFunc(text, func(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) }) == ""
 	switch {
 	case strings.ContainsRune(text, 0):
 		return "must not contain the character U+0000"
-	case strings.TrimFunc(text, func(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) }) == "":
+	case blank && !files:
 		return "must not be empty"
 	case utf8.RuneCountInString(text) > maxChars:
 		return fmt.Sprintf("must not exceed %d characters", maxChars)
@@ -115,20 +139,12 @@ func checkText(text string, maxChars int) string {
 	return ""
 }
 
-func encodeTexts(texts []string) json.RawMessage {
-	type textPart struct {
-		Type string `json:"type"`
-		Text string `json:"text"`
-	}
-	parts := make([]textPart, len(texts))
-	for i, text := range texts {
-		parts[i] = textPart{"text", text}
-	}
+func encodeParts(parts []userPart) json.RawMessage {
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(parts); err != nil {
-		panic(err) // unreachable: two strings
+		panic(err) // unreachable: strings
 	}
 	return bytes.TrimSpace(out.Bytes())
 }

@@ -26,6 +26,8 @@ func (a *Assembler) Apply(event llm.Event) error {
 		return a.do(func() error { return a.call(ev) })
 	case llm.Source:
 		return a.do(func() error { return a.source(ev) })
+	case llm.GeneratedFile:
+		return a.do(func() error { return a.generated(ev) })
 	case llm.Usage, llm.Finish:
 		return nil
 	}
@@ -241,22 +243,6 @@ func (a *Assembler) source(ev llm.Source) error {
 func isWebPage(address string) bool {
 	u, err := url.Parse(address)
 	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != ""
-}
-
-// File adds a file that the model made. The address is shown and fetched by clients: a data: URL or one of our own.
-func (a *Assembler) File(address, mediaType string) error {
-	return a.do(func() error {
-		if err := a.grow(len(address)); err != nil {
-			return err
-		}
-		if err := a.ensureStep(); err != nil {
-			return err
-		}
-		a.closeBlock()
-		a.add(&part{kind: partFile, url: address, mediaType: mediaType})
-		a.enc.file(address, mediaType)
-		return nil
-	})
 }
 
 // Data adds a part "data-name", or replaces the one of the same name and id where id is not empty. Transient data is

@@ -69,6 +69,7 @@ type Assembler struct {
 	open     *part // the text or reasoning part that is open, if any
 	next     int   // counts chunk ids
 	size     int   // against MaxBytes
+	files    []File
 
 	last      []byte // the held chunk
 	logged    int    // bytes in the log

@@ -64,6 +64,9 @@ func agree(t *testing.T, a *stream.Assembler, log *recorder) *streamtest.Message
 		}
 		for _, p := range parts {
 			delete(p, "callProviderMetadata") // stored for the model, never sent
+			if p["type"] == "file" {
+				delete(p, "providerMetadata")
+			}
 			if p["state"] == "streaming" {
 				delete(p, "providerMetadata") // sent with the end
 			}
@@ -119,7 +122,7 @@ func TestWholeReply(t *testing.T) {
 		a.Apply(llm.Source{ID: "s", URL: "https://example.test/", Title: "Example"}),
 		a.Apply(llm.Source{ID: "s", URL: "https://example.test/", Title: "Again"}),
 		a.Apply(llm.Source{URL: "javascript:alert(1)"}),
-		a.File("data:text/plain,hi", "text/plain"),
+		a.Apply(llm.GeneratedFile{MediaType: "image/png", Data: []byte("an image"), Meta: json.RawMessage(`{"p":{"sig":"y"}}`)}),
 		a.Data("note", "n", json.RawMessage(`{"a":1}`), false), a.Data("note", "n", json.RawMessage(`{"a":2}`), false),
 		a.Data("progress", "", json.RawMessage(`1`), true),
 		a.SetMetadata(json.RawMessage(`{"usage":{"input":1}}`)),
@@ -136,7 +139,8 @@ func TestWholeReply(t *testing.T) {
 		`{"type":"dynamic-tool","toolName":"mcp","toolCallId":"c2","state":"output-error","input":{},"errorText":"It did not work.","callProviderMetadata":{"p":{"id":"1"}}},` +
 		`{"type":"step-start"},{"type":"text","text":"Two.","state":"done"},` +
 		`{"type":"source-url","sourceId":"s","url":"https://example.test/","title":"Example"},` +
-		`{"type":"file","mediaType":"text/plain","url":"data:text/plain,hi"},{"type":"data-note","id":"n","data":{"a":2}}]`
+		`{"type":"file","mediaType":"image/png","url":"/api/attachments/` + a.Files()[0].ID.String() + `","providerMetadata":{"p":{"sig":"y"}}},` +
+		`{"type":"data-note","id":"n","data":{"a":2}}]`
 	if got := string(a.Parts()); got != want {
 		t.Fatalf("parts\n%s\nwant\n%s", got, want)
 	}
@@ -346,7 +350,7 @@ func drive(a *stream.Assembler, script []byte) {
 		case 15:
 			_ = a.Data(id, []string{"", "i"}[x/4%2], value, x > 200)
 		case 16:
-			_ = a.File("data:,"+id, "text/plain")
+			_ = a.Apply(llm.GeneratedFile{MediaType: "text/plain", Data: []byte(id), Meta: meta})
 		case 17:
 			_ = a.SetMetadata(value)
 		case 18:

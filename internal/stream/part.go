@@ -12,6 +12,8 @@ const (
 	partSource
 	partFile
 	partData
+	// partStored is a part of an earlier run, kept as it was stored, in output.
+	partStored
 )
 
 // wire is the kind's name in chunk types and part types, where it has one for both.
@@ -29,9 +31,11 @@ const (
 	inputAvailable
 	outputAvailable
 	outputError
+	approvalRequested
+	outputDenied
 )
 
-var toolStates = [...]string{"input-streaming", "input-available", "output-available", "output-error"}
+var toolStates = [...]string{"input-streaming", "input-available", "output-available", "output-error", "approval-requested", "output-denied"}
 
 // part is one part of the reply as it will be stored. Which fields mean something depends on kind.
 type part struct {
@@ -56,12 +60,18 @@ type part struct {
 	errorText string
 	// badInput: the call ended before its input was good, with tool-input-error.
 	badInput bool
+	// approval is the stored form of the request for approval, with its answer; nil: there was none.
+	approval json.RawMessage
+	// restored: the part is of an earlier run, and clients know it as it was then.
+	restored bool
 }
 
 // appendStored appends the part as a member of UIMessage.parts.
 func (p *part) appendStored(dst []byte) []byte {
 	e := encoder{buf: dst}
 	switch p.kind {
+	case partStored:
+		return append(e.buf, p.output...)
 	case partStep:
 		e.buf = append(e.buf, `{"type":"step-start"`...)
 	case partText, partReasoning:
@@ -85,6 +95,7 @@ func (p *part) appendStored(dst []byte) []byte {
 		e.buf = append(e.buf, `{"type":"file"`...)
 		e.string("mediaType", p.mediaType)
 		e.string("url", p.url)
+		e.raw("providerMetadata", p.meta)
 	case partData:
 		e.buf = append(e.buf, `{"type":`...)
 		e.buf = appendString(e.buf, "data-"+p.name)
@@ -110,12 +121,17 @@ func (p *part) appendTool(dst []byte) []byte {
 	if p.state == outputError {
 		e.string("errorText", p.errorText)
 	}
+	e.raw("approval", p.approval)
 	e.raw("callProviderMetadata", p.meta)
 	return e.buf
 }
 
 // replay appends the chunks that lead a client to this part.
 func (p *part) replay(e *encoder) {
+	if p.restored {
+		p.replayRestored(e)
+		return
+	}
 	switch p.kind {
 	case partStep:
 		e.startStep()
@@ -153,6 +169,8 @@ func (p *part) replayTool(e *encoder) {
 			e.toolOutputAvailable(p.id, p.output, p.dynamic)
 		} else if p.state == outputError {
 			e.toolOutputError(p.id, p.errorText, p.dynamic)
+		} else if p.state == approvalRequested {
+			e.toolApprovalRequest(p.approvalID(), p.id)
 		}
 	}
 }

@@ -80,6 +80,9 @@ func (a *Assembler) Produced() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, p := range a.parts {
+		if p.restored {
+			continue
+		}
 		switch p.kind {
 		case partText, partReasoning:
 			if len(p.text) > 0 {

@@ -28,7 +28,8 @@ type ServerOptions struct {
 	Logger *slog.Logger
 }
 
-// Server sends run logs to clients as server-sent events. It is the only place that answers with a body stream.
+// Server sends run logs to clients as server-sent events. Besides the download of attachments it is the only
+// place that answers with a body stream.
 //
 // It hands fasthttp a reader, where the usual way is a stream writer: the connection's own goroutine then waits for the
 // log, so a stream costs no second goroutine and no pipe, a write that fails is known at once and not four chunks

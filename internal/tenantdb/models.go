@@ -11,6 +11,16 @@ import (
 	"github.com/google/uuid"
 )
 
+type Attachment struct {
+	ID             uuid.UUID
+	ConversationID *string
+	MediaType      string
+	Name           string
+	Size           int32
+	CreatedAt      time.Time
+	Data           []byte
+}
+
 type Conversation struct {
 	ID          string
 	Title       string

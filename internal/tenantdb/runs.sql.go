@@ -7,6 +7,7 @@ package tenantdb
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/google/uuid"
@@ -56,6 +57,36 @@ func (q *Queries) RunGetActive(ctx context.Context, db DBTX, conversationID stri
 		&i.StartedAt,
 	)
 	return i, err
+}
+
+const runReplyReplace = `-- name: RunReplyReplace :execrows
+UPDATE messages SET parts = $1, metadata = $2, status = $3, size = $4
+WHERE id = $5 AND conversation_id = $6 AND role = 'assistant'
+`
+
+type RunReplyReplaceParams struct {
+	Parts          json.RawMessage
+	Metadata       json.RawMessage
+	Status         string
+	Size           int32
+	ID             string
+	ConversationID string
+}
+
+// The reply of a run that went on with a stored one: the same message, with what came to it.
+func (q *Queries) RunReplyReplace(ctx context.Context, db DBTX, arg RunReplyReplaceParams) (int64, error) {
+	result, err := db.Exec(ctx, runReplyReplace,
+		arg.Parts,
+		arg.Metadata,
+		arg.Status,
+		arg.Size,
+		arg.ID,
+		arg.ConversationID,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const runSettle = `-- name: RunSettle :one
@@ -134,4 +165,24 @@ func (q *Queries) RunStart(ctx context.Context, db DBTX, arg RunStartParams) err
 		arg.Now,
 	)
 	return err
+}
+
+const runTitle = `-- name: RunTitle :execrows
+UPDATE conversations SET title = $1
+WHERE id = $2 AND title = $3 AND NOT title_by_user
+`
+
+type RunTitleParams struct {
+	Title      string
+	ID         string
+	FirstWords string
+}
+
+// Replaces the title that was made from the first words; never one that the user gave, nor one that came meanwhile.
+func (q *Queries) RunTitle(ctx context.Context, db DBTX, arg RunTitleParams) (int64, error) {
+	result, err := db.Exec(ctx, runTitle, arg.Title, arg.ID, arg.FirstWords)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }

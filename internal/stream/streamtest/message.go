@@ -26,7 +26,20 @@ type Message struct {
 
 // Build applies chunks in order. The error is the first broken rule, the message what was built until then.
 func Build(chunks []Chunk) (*Message, error) {
-	m := &Message{open: map[string]map[string]any{}, partial: map[string]bool{}}
+	return build(&Message{}, chunks)
+}
+
+// Continue applies the chunks of a reply that goes on after the user was asked, to the message as it is stored.
+func Continue(id string, parts []map[string]any, chunks []Chunk) (*Message, error) {
+	m, err := build(&Message{Parts: parts}, chunks)
+	if err == nil && m.ID != id {
+		err = fmt.Errorf("message %q goes on as %q", id, m.ID)
+	}
+	return m, err
+}
+
+func build(m *Message, chunks []Chunk) (*Message, error) {
+	m.open, m.partial = map[string]map[string]any{}, map[string]bool{}
 	for i, chunk := range chunks {
 		if err := m.apply(chunk); err != nil {
 			return m, fmt.Errorf("chunk %d, %v: %w", i, chunk, err)
@@ -203,6 +216,9 @@ func (m *Message) newCall(c Chunk) (map[string]any, error) {
 func (m *Message) tool(c Chunk) (err error) {
 	id := c.text("toolCallId")
 	part := m.call(id)
+	if c.Type() == "tool-approval-request" || c.Type() == "tool-output-denied" {
+		return approval(part, c)
+	}
 	if part != nil && c.Type() != "tool-input-delta" && (part["type"] == "dynamic-tool") != (c["dynamic"] == true) {
 		return errors.New("dynamic is not the same on every chunk of a call")
 	}
@@ -237,7 +253,7 @@ func (m *Message) tool(c Chunk) (err error) {
 		}
 		return nil
 	}
-	if part == nil || part["state"] != "input-available" {
+	if part == nil || part["state"] != "input-available" && part["state"] != "approval-requested" {
 		return errors.New("result for a call that does not wait for one")
 	}
 	if c.Type() == "tool-output-error" {
@@ -245,6 +261,22 @@ func (m *Message) tool(c Chunk) (err error) {
 		return nil
 	}
 	part["state"], part["output"] = "output-available", c["output"]
+	return nil
+}
+
+// approval asks about a call, or denies one that the user was asked about.
+func approval(part map[string]any, c Chunk) error {
+	if c.Type() == "tool-output-denied" {
+		if part == nil || part["state"] != "approval-requested" {
+			return errors.New("denial of a call that nobody was asked about")
+		}
+		part["state"] = "output-denied"
+		return nil
+	}
+	if part == nil || part["state"] != "input-available" {
+		return errors.New("question about a call that does not wait")
+	}
+	part["state"], part["approval"] = "approval-requested", map[string]any{"id": c["approvalId"]}
 	return nil
 }
 

@@ -37,6 +37,8 @@ var shapes = map[string]shape{
 	"tool-input-error":      {strings: []string{"toolCallId", "toolName", "errorText"}, required: "input", flags: toolFlags},
 	"tool-output-available": {strings: []string{"toolCallId"}, required: "output", flags: toolFlags},
 	"tool-output-error":     {strings: []string{"toolCallId", "errorText"}, flags: toolFlags},
+	"tool-approval-request": {strings: []string{"approvalId", "toolCallId"}},
+	"tool-output-denied":    {strings: []string{"toolCallId"}},
 	"source-url":            {strings: []string{"sourceId", "url"}, optional: []string{"title"}},
 	"file":                  {strings: []string{"url", "mediaType"}},
 	"message-metadata":      {required: "messageMetadata", object: message},
