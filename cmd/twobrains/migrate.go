@@ -23,8 +23,8 @@ func migrateCommand() *cli.Command {
 				Name:  "up",
 				Usage: "migrate; run again it changes nothing, run twice at once one waits",
 				Flags: []cli.Flag{&cli.BoolFlag{Name: "dry-run", Usage: "do it all and roll back"}},
-				Action: withDB(func(ctx context.Context, c *cli.Command, db *tenant.DB) error {
-					return migrateUp(ctx, db, c.Bool("dry-run"), c.Root().Writer)
+				Action: withConfig(func(ctx context.Context, c *cli.Command, cfg *config.Config, db *tenant.DB) error {
+					return migrateUp(ctx, cfg, db, c.Bool("dry-run"), c.Root().Writer)
 				}),
 			},
 			{
@@ -64,6 +64,12 @@ const hardenPreamble = `-- Optional, for a PostgreSQL server of your own: closes
 `
 
 func withDB(action func(context.Context, *cli.Command, *tenant.DB) error) cli.ActionFunc {
+	return withConfig(func(ctx context.Context, c *cli.Command, _ *config.Config, db *tenant.DB) error {
+		return action(ctx, c, db)
+	})
+}
+
+func withConfig(action func(context.Context, *cli.Command, *config.Config, *tenant.DB) error) cli.ActionFunc {
 	return func(ctx context.Context, c *cli.Command) error {
 		cfg, err := config.Load(os.Environ(), config.ForDatabase)
 		if err != nil {
@@ -74,23 +80,31 @@ func withDB(action func(context.Context, *cli.Command, *tenant.DB) error) cli.Ac
 			return err
 		}
 		defer db.Close()
-		return action(ctx, c, db)
+		return action(ctx, c, cfg, db)
 	}
 }
 
-func migrateUp(ctx context.Context, db *tenant.DB, dryRun bool, out io.Writer) error {
+func migrateUp(ctx context.Context, cfg *config.Config, db *tenant.DB, dryRun bool, out io.Writer) error {
+	if err := api.CheckModels(cfg); err != nil {
+		return fmt.Errorf("nothing was changed: %w", err)
+	}
 	steps := 0
 	err := db.Migrate(ctx, dryRun, func(s tenant.Step) {
 		steps++
 		fmt.Fprintf(out, "%s %d %s\n", s.Brain, s.Version, s.Name)
 	})
+	if err == nil && !dryRun {
+		if err := api.SyncModels(ctx, cfg, db); err != nil {
+			return fmt.Errorf("migrated, but the list of models was not written: %w", err)
+		}
+	}
 	switch {
 	case err != nil:
 		return fmt.Errorf("nothing was changed: %w", err)
 	case dryRun:
 		fmt.Fprintf(out, "%d migrations would be applied; nothing was changed\n", steps)
 	default:
-		fmt.Fprintf(out, "%d migrations applied; roles and grants are as they should be\n", steps)
+		fmt.Fprintf(out, "%d migrations applied; roles, grants and the list of models are as they should be\n", steps)
 	}
 	return nil
 }

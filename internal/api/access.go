@@ -74,7 +74,7 @@ func (s *Server) verify(ctx context.Context, c *fiber.Ctx) (auth.User, error) {
 	if err != nil {
 		return auth.User{}, err
 	}
-	if err := auth.CheckOrigin(c.Method(), cred, header, s.config.Server.PublicURL); err != nil {
+	if err := auth.CheckOrigin(c.Method(), cred, originHeader(c), s.config.Server.PublicURL); err != nil {
 		return auth.User{}, err
 	}
 	user, meta, err := s.verifier.Verify(ctx, cred)

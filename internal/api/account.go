@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"twobrains/internal/auth"
-	"twobrains/internal/completion"
-	"twobrains/internal/llm/catalog"
 	"twobrains/internal/problem"
 	"twobrains/internal/settings"
 	"twobrains/internal/usage"
@@ -32,29 +30,9 @@ type SessionUser struct {
 type Settings struct {
 	DefaultModel       *string `json:"defaultModel" doc:"Id of a model; null: none chosen."`
 	ReasoningEffort    *string `json:"reasoningEffort" enum:"off,low,medium,high" doc:"Null: left to the model."`
+	ToolApproval       *string `json:"toolApproval" enum:"always,never" doc:"When to ask before tools of MCP servers run; null: as each server says."`
 	CustomInstructions string  `json:"customInstructions"`
 	Preferences        object  `json:"preferences" doc:"What clients want to remember."`
-}
-
-// Model is a model as the caller sees it.
-type Model struct {
-	ID            string               `json:"id" example:"openai:gpt-5.4-mini"`
-	Name          string               `json:"name"`
-	Description   string               `json:"description"`
-	Provider      string               `json:"provider"`
-	Access        string               `json:"access" enum:"platform,own-key" doc:"Whose key pays."`
-	Available     bool                 `json:"available" doc:"The caller can use it now."`
-	Reason        string               `json:"reason,omitempty" doc:"Why it is not available."`
-	Capabilities  catalog.Capabilities `json:"capabilities"`
-	ContextWindow int                  `json:"contextWindow" doc:"Tokens."`
-	OutputLimit   int                  `json:"outputLimit" doc:"Tokens of one reply."`
-	Efforts       []string             `json:"efforts" doc:"Amounts of reasoning that can be asked for."`
-	Default       bool                 `json:"default" doc:"Used where a request names none."`
-}
-
-// ModelList is the list of models.
-type ModelList struct {
-	Items []Model `json:"items"`
 }
 
 // Usage is the wire form of usage.Report.
@@ -98,20 +76,7 @@ func (s *Server) accountRoutes() {
 		}}, nil
 	})
 
-	register(s, operation{
-		id: "listModels", method: http.MethodGet, path: "/api/models", tag: tag, summary: "List models",
-		description: "All that this installation offers, those the caller cannot use included.",
-	}, func(ctx context.Context, user auth.User, _ *struct{}) (*struct{ Body ModelList }, error) {
-		models, err := s.completions.Models(ctx, user)
-		if err != nil {
-			return nil, err
-		}
-		out := ModelList{Items: make([]Model, len(models))}
-		for i, m := range models {
-			out.Items[i] = wireModel(m)
-		}
-		return &struct{ Body ModelList }{out}, nil
-	})
+	s.modelRoutes(tag)
 
 	type usageParams struct {
 		Days int `query:"days" minimum:"1" maximum:"366" default:"30" doc:"How far back, today included."`
@@ -142,6 +107,7 @@ func (s *Server) settingsRoutes(tag string) {
 		Body struct {
 			DefaultModel       maybe[string] `json:"defaultModel,omitempty"`
 			ReasoningEffort    maybe[string] `json:"reasoningEffort,omitempty" enum:"off,low,medium,high"`
+			ToolApproval       maybe[string] `json:"toolApproval,omitempty" enum:"always,never"`
 			CustomInstructions maybe[string] `json:"customInstructions,omitempty" maxLength:"8000"`
 			Preferences        maybe[object] `json:"preferences,omitempty" doc:"Replaced as a whole; at most 16 KiB of JSON, 32 levels."`
 		} `nameHint:"SettingsUpdate"`
@@ -153,6 +119,7 @@ func (s *Server) settingsRoutes(tag string) {
 		patch := settings.Patch{
 			DefaultModel:       settings.Change[string]{Set: in.Body.DefaultModel.set, Value: in.Body.DefaultModel.value},
 			ReasoningEffort:    settings.Change[string]{Set: in.Body.ReasoningEffort.set, Value: in.Body.ReasoningEffort.value},
+			ToolApproval:       settings.Change[string]{Set: in.Body.ToolApproval.set, Value: in.Body.ToolApproval.value},
 			CustomInstructions: settings.Change[string]{Set: in.Body.CustomInstructions.set, Value: in.Body.CustomInstructions.value},
 			Preferences:        settings.Change[json.RawMessage]{Set: in.Body.Preferences.set},
 		}
@@ -166,20 +133,8 @@ func (s *Server) settingsRoutes(tag string) {
 
 func wireSettings(s settings.Settings) Settings {
 	return Settings{
-		DefaultModel: s.DefaultModel, ReasoningEffort: s.ReasoningEffort,
+		DefaultModel: s.DefaultModel, ReasoningEffort: s.ReasoningEffort, ToolApproval: s.ToolApproval,
 		CustomInstructions: s.CustomInstructions, Preferences: object{s.Preferences},
-	}
-}
-
-func wireModel(m completion.ModelInfo) Model {
-	efforts := make([]string, len(m.Efforts))
-	for i, e := range m.Efforts {
-		efforts[i] = string(e)
-	}
-	return Model{
-		ID: m.ID, Name: m.Name, Description: m.Description, Provider: m.Provider, Access: string(m.Access),
-		Available: m.Available, Reason: m.Reason, Capabilities: m.Capabilities,
-		ContextWindow: m.ContextWindow, OutputLimit: m.OutputLimit, Efforts: efforts, Default: m.Chosen,
 	}
 }
 

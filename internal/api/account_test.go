@@ -20,13 +20,15 @@ func TestSettings(t *testing.T) {
 		t.Helper()
 		scenario{method: "PATCH", path: path, body: body, status: 200, has: want}.run(t, u)
 	}
-	scenario{path: path, status: 200, has: []string{`{"defaultModel":null,"reasoningEffort":null,"customInstructions":"","preferences":{}}`}}.run(t, u)
+	scenario{path: path, status: 200, has: []string{`{"defaultModel":null,"reasoningEffort":null,"toolApproval":null,"customInstructions":"","preferences":{}}`}}.run(t, u)
 	patch(`{}`, `"preferences":{}`)
 	patch(`{"defaultModel":"demo:demo","reasoningEffort":"low","customInstructions":"Be brief.","preferences":{"theme":"dark","n":[1,2.5,{"a":null}]}}`,
 		`"demo:demo"`, `"low"`, `"Be brief."`, `"theme":"dark"`)
 	patch(`{"reasoningEffort":"high"}`, `"demo:demo"`, `"high"`, `"Be brief."`, `"theme":"dark"`)
 	patch(`{"defaultModel":null}`, `"defaultModel":null`, `"high"`, `"Be brief."`)
-	patch(`{"reasoningEffort":null,"customInstructions":null,"preferences":null}`, `{"defaultModel":null,"reasoningEffort":null,"customInstructions":"","preferences":{}}`)
+	patch(`{"reasoningEffort":null,"toolApproval":null,"customInstructions":null,"preferences":null}`, `{"defaultModel":null,"reasoningEffort":null,"toolApproval":null,"customInstructions":"","preferences":{}}`)
+	patch(`{"toolApproval":"never"}`, `"toolApproval":"never"`)
+	patch(`{"toolApproval":null}`, `"toolApproval":null`)
 	patch(`{"customInstructions":"`+strings.Repeat("ü", 8000)+`"}`, "üüü")
 	patch(`{"preferences":{"a":"`+strings.Repeat("x", 16_000)+`"}}`, "xxx")
 	patch(`{"preferences":{"n":1e21,"big":12345678901234567890}}`, `"n":1000000000000000000000`)
@@ -47,6 +49,7 @@ func TestSettingsBadInput(t *testing.T) {
 		{"model no string", `{"defaultModel":5}`, "defaultModel"},
 		{"model empty", `{"defaultModel":""}`, "defaultModel"},
 		{"effort", `{"reasoningEffort":"extreme"}`, "reasoningEffort"},
+		{"tool approval", `{"toolApproval":"sometimes"}`, "toolApproval"},
 		{"instructions too long", `{"customInstructions":"` + strings.Repeat("a", 8001) + `"}`, "customInstructions"},
 		{"instructions with U+0000", `{"customInstructions":"a\u0000"}`, "customInstructions"},
 		{"preferences no object", `{"preferences":[1]}`, "preferences"},

@@ -17,26 +17,39 @@ import (
 
 // AIRequest documents what POST /api/ai takes. Package completion reads it.
 type AIRequest struct {
-	ID              string    `json:"id" pattern:"^[A-Za-z0-9_-]{1,64}$" doc:"The conversation, which is created if there is none. conversationId is another name for it."`
-	Messages        []UserMsg `json:"messages,omitempty" doc:"The client's history, of which only the last message is read, and only if it is the user's: history comes from the database."`
-	Message         *UserMsg  `json:"message,omitempty" doc:"Instead of messages."`
-	Trigger         string    `json:"trigger,omitempty" enum:"submit-message,regenerate-message" default:"submit-message"`
-	MessageID       string    `json:"messageId,omitempty" doc:"The message to edit (of the user) or to make anew."`
-	ModelID         string    `json:"modelId,omitempty" doc:"Left out: the user's default, else the installation's."`
-	ReasoningEffort string    `json:"reasoningEffort,omitempty" enum:"off,low,medium,high"`
+	ID              string      `json:"id" pattern:"^[A-Za-z0-9_-]{1,64}$" doc:"The conversation, which is created if there is none. conversationId is another name for it."`
+	Messages        []AIMessage `json:"messages,omitempty" doc:"The client's history, of which only the last message is read: history comes from the database."`
+	Message         *AIMessage  `json:"message,omitempty" doc:"Instead of messages."`
+	Trigger         string      `json:"trigger,omitempty" enum:"submit-message,regenerate-message" default:"submit-message"`
+	MessageID       string      `json:"messageId,omitempty" doc:"The message to edit (of the user), to make anew, or the reply whose requests for approval are answered."`
+	ModelID         string      `json:"modelId,omitempty" doc:"Left out: the user's default, else the installation's."`
+	ReasoningEffort string      `json:"reasoningEffort,omitempty" enum:"off,low,medium,high"`
 }
 
-// UserMsg documents a message of the user.
-type UserMsg struct {
-	ID    string     `json:"id" pattern:"^[A-Za-z0-9_-]{1,64}$"`
-	Role  string     `json:"role" enum:"user"`
-	Parts []TextPart `json:"parts" minItems:"1"`
+// AIMessage documents the last message: the user's, or the reply that asked for approval, with the answers.
+type AIMessage struct {
+	ID    string   `json:"id" pattern:"^[A-Za-z0-9_-]{1,64}$"`
+	Role  string   `json:"role" enum:"user,assistant" doc:"assistant only to answer requests for approval, with its id as messageId; of its parts only the answers are read."`
+	Parts []AIPart `json:"parts" minItems:"1"`
 }
 
-// TextPart documents a part of a message of the user.
-type TextPart struct {
-	Type string `json:"type" enum:"text"`
-	Text string `json:"text"`
+// AIPart documents a part: text, a file, or a tool call that asked for approval.
+type AIPart struct {
+	Type       string      `json:"type" doc:"text or file; in a reply, tool-NAME or dynamic-tool." example:"text"`
+	Text       string      `json:"text,omitempty"`
+	MediaType  string      `json:"mediaType,omitempty" doc:"Of a file."`
+	URL        string      `json:"url,omitempty" doc:"Of a file: that of an attachment."`
+	Filename   string      `json:"filename,omitempty"`
+	ToolCallID string      `json:"toolCallId,omitempty"`
+	State      string      `json:"state,omitempty" doc:"approval-responded, for an answer." example:"approval-responded"`
+	Approval   *AIApproval `json:"approval,omitempty"`
+}
+
+// AIApproval documents an answer to a request for approval.
+type AIApproval struct {
+	ID       string `json:"id"`
+	Approved bool   `json:"approved"`
+	Reason   string `json:"reason,omitempty" maxLength:"1000" doc:"Told to the model where the call is denied."`
 }
 
 // Stopped tells whether there was a reply to stop.
@@ -65,6 +78,7 @@ func (s *Server) aiRoutes() {
 		RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/json": {Schema: request}}},
 	}, codesBody, []problem.Code{
 		problem.CodeNotFound, problem.CodeConflict, problem.CodeRunActive, problem.CodeModelUnavailable, problem.CodeQuotaDay, problem.CodeQuotaMonth,
+		problem.CodeSecretUnreadable,
 	})
 
 	handlers := append(s.access(), s.followReply)

@@ -126,7 +126,7 @@ func (s *Server) openOutputs() {
 	doc := s.api.OpenAPI()
 	inputs := map[string]bool{}
 	for _, path := range doc.Paths {
-		for _, op := range []*huma.Operation{path.Post, path.Patch} {
+		for _, op := range []*huma.Operation{path.Post, path.Put, path.Patch} {
 			if op == nil || op.RequestBody == nil {
 				continue
 			}

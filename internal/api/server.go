@@ -19,6 +19,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"twobrains/internal/auth"
+	"twobrains/internal/byok"
 	"twobrains/internal/chat"
 	"twobrains/internal/completion"
 	"twobrains/internal/config"
@@ -28,6 +29,7 @@ import (
 	"twobrains/internal/settings"
 	"twobrains/internal/stream"
 	"twobrains/internal/tenant"
+	"twobrains/internal/tool/servers"
 	"twobrains/internal/usage"
 )
 
@@ -43,7 +45,9 @@ type Deps struct {
 	Completions *completion.Service
 	Chat        *chat.Service
 	Settings    *settings.Service
+	Keys        *byok.Keys
 	Usage       *usage.Service
+	MCP         *servers.Service
 	// Mail is the development mail page; nil: there is none.
 	Mail *devmail.Sink
 	// Web is the built single-page app; nil: there is none.
@@ -61,7 +65,10 @@ type Server struct {
 	completions *completion.Service
 	chat        *chat.Service
 	settings    *settings.Service
+	keys        *byok.Keys
 	usage       *usage.Service
+	mcp         *servers.Service
+	attachments *attachments
 	streams     *stream.Server
 	log         *slog.Logger
 	now         func() time.Time
@@ -91,7 +98,7 @@ const (
 // New makes a Server. It listens to nothing yet.
 func New(d Deps) (*Server, error) {
 	s := &Server{
-		config: d.Config, verifier: d.Verifier, completions: d.Completions, chat: d.Chat, settings: d.Settings, usage: d.Usage,
+		config: d.Config, verifier: d.Verifier, completions: d.Completions, chat: d.Chat, settings: d.Settings, keys: d.Keys, usage: d.Usage, mcp: d.MCP,
 		streams: stream.NewServer(stream.ServerOptions{Logger: d.Logger}),
 		log:     d.Logger, now: d.Clock,
 		https:  strings.HasPrefix(d.Config.Server.PublicURL, "https://"),
@@ -100,6 +107,7 @@ func New(d Deps) (*Server, error) {
 	if s.now == nil {
 		s.now = time.Now
 	}
+	s.attachments = newAttachments(d)
 	var err error
 	if s.site, err = newSite(d.Web); err != nil {
 		return nil, err
@@ -141,6 +149,7 @@ func (s *Server) setUp() {
 		StrictRouting:                true,
 		EnableTrustedProxyCheck:      true, // and none trusted: front has set the address
 		DisablePreParseMultipartForm: true,
+		StreamRequestBody:            true, // and read by takeBody
 		BodyLimit:                    s.config.Server.MaxBodyBytes,
 		ReadBufferSize:               readBufferSize,
 		ReadTimeout:                  readTimeout,
@@ -148,13 +157,16 @@ func (s *Server) setUp() {
 		IdleTimeout:                  idleTimeout,
 		ErrorHandler:                 s.refuse,
 	})
-	s.app.Use(s.observe)
+	s.app.Use(s.observe, s.takeBody)
 	s.app.Get("/healthz", s.healthz)
 	s.app.Get("/readyz", s.readyz)
 	s.api = newAPI(&adapter{app: s.app, before: s.access()})
 	s.accountRoutes()
+	s.keyRoutes()
 	s.conversationRoutes()
+	s.attachmentRoutes()
 	s.aiRoutes()
+	s.mcpRoutes(s.mcp)
 	s.openOutputs()
 	s.docsRoutes()
 }

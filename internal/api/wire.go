@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"sync"
 	"time"
 
@@ -12,14 +13,19 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"twobrains/internal/auth"
+	"twobrains/internal/byok"
 	"twobrains/internal/chat"
 	"twobrains/internal/completion"
 	"twobrains/internal/config"
 	"twobrains/internal/devmail"
-	"twobrains/internal/llm/catalog"
 	"twobrains/internal/ratelimit"
+	"twobrains/internal/secret"
 	"twobrains/internal/settings"
 	"twobrains/internal/stream"
+	"twobrains/internal/tool/exa"
+	"twobrains/internal/tool/guard"
+	"twobrains/internal/tool/mcp"
+	"twobrains/internal/tool/servers"
 	"twobrains/internal/usage"
 )
 
@@ -98,11 +104,11 @@ func (a *App) wireSignIn(d *Deps, client redis.UniversalClient) error {
 
 func (a *App) wireChat(d *Deps, o AppOptions) error {
 	c := a.Config
-	models, err := catalog.Load(catalog.Options{OpenAIModels: c.Models.OpenAIModels})
+	models, err := catalogOf(c)
 	if err != nil {
-		return fmt.Errorf("read OPENAI_MODELS: %w", err)
+		return err
 	}
-	providers, closeProviders, err := providersOf(c)
+	providers, factories, closeProviders, err := providersOf(c)
 	if err != nil {
 		return err
 	}
@@ -114,10 +120,25 @@ func (a *App) wireChat(d *Deps, o AppOptions) error {
 	if err != nil {
 		return fmt.Errorf("name this process: %w", err)
 	}
+	ring, err := secret.ParseKeyRing(c.Storage.MasterKeys)
+	if err != nil {
+		return fmt.Errorf("read master keys: %w", err)
+	}
+	d.Keys = byok.New(byok.Options{DB: a.DB, Ring: ring, Clock: o.Clock, Providers: byok.Providers(byok.BaseURLs{
+		OpenAI: c.Models.OpenAIBaseURL, Anthropic: c.Models.AnthropicBaseURL, Google: c.Models.GoogleBaseURL, Exa: c.Models.ExaBaseURL,
+	})})
+	client, err := a.wireServers(d, o, ring)
+	if err != nil {
+		return err
+	}
+	search := &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()}
+	a.closers = append(a.closers, search.CloseIdleConnections)
 	logs := stream.NewMemory(stream.MemoryOptions{})
 	a.closers = append(a.closers, logs.Close)
 	a.Completions, err = completion.New(completion.Options{
-		DB: a.DB, Catalog: models, Providers: providers, Tools: demoTools(), Logs: logs, InstanceID: instance, Version: o.Version,
+		DB: a.DB, Catalog: models, Providers: providers, Factories: factories, Keys: d.Keys, Logs: logs, InstanceID: instance, Version: o.Version,
+		Tools: demoTools(), Servers: d.MCP, MCP: client, Search: exa.New(exa.Options{BaseURL: c.Models.ExaBaseURL, HTTPClient: search}),
+		Titles:       c.Models.Titles,
 		Quota:        completion.Quota{Day: c.Limits.QuotaDay, Month: c.Limits.QuotaMonth},
 		DefaultModel: c.Models.DefaultModel, MaxMessageChars: c.Limits.MaxMessageChars,
 		MaxRuns: c.Limits.MaxStreams, RunTimeout: c.Limits.RunTimeout,
@@ -131,4 +152,16 @@ func (a *App) wireChat(d *Deps, o AppOptions) error {
 	d.Settings = settings.NewService(settings.Options{DB: a.DB, Catalog: models, Clock: o.Clock})
 	d.Usage = usage.NewService(usage.Options{DB: a.DB, QuotaDay: c.Limits.QuotaDay, QuotaMonth: c.Limits.QuotaMonth, Clock: o.Clock})
 	return nil
+}
+
+// wireServers makes what users' MCP servers are kept by and reached with.
+func (a *App) wireServers(d *Deps, o AppOptions, ring *secret.KeyRing) (*mcp.Client, error) {
+	egress := guard.Options{AllowPrivate: a.Config.Tools.AllowPrivate}
+	builtin, err := mcp.LoadCatalog(a.Config.Tools.MCPCatalog, egress)
+	if err != nil {
+		return nil, err
+	}
+	client := mcp.New(mcp.Options{HTTP: egress, Version: o.Version, Clock: o.Clock, Logger: a.Log})
+	d.MCP = servers.NewService(servers.Options{DB: a.DB, Keys: ring, Catalog: builtin, Client: client, HTTP: egress, Clock: o.Clock, Logger: a.Log})
+	return client, nil
 }

@@ -27,6 +27,7 @@ import (
 	"twobrains/internal/stream"
 	"twobrains/internal/stream/streamtest"
 	"twobrains/internal/testdb"
+	"twobrains/internal/tool"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
@@ -101,14 +102,15 @@ func setup(t *testing.T, change ...func(*completion.Options)) *testBundle {
 	b.options = completion.Options{
 		DB: b.DB, Catalog: models, Providers: map[string]llm.Provider{"openai": b.provider}, Logs: logs,
 		InstanceID: uuid.New(), Quota: completion.Quota{Day: 50, Month: 500},
-		Tools: map[string][]completion.RunnableTool{"openai": {{
+		Tools: map[string][]tool.Tool{"openai": {{
 			Tool: llm.Tool{Name: "double", InputSchema: json.RawMessage(`{"type":"object"}`)},
-			Run: func(_ context.Context, input json.RawMessage) (json.RawMessage, error) {
+			Run: func(_ context.Context, input json.RawMessage) (tool.Result, error) {
 				var in struct{ N int }
 				if err := json.Unmarshal(input, &in); err != nil || in.N == 0 {
-					return nil, errors.New("n must be a number")
+					return tool.Result{}, tool.Error("n must be a number")
 				}
-				return json.Marshal(2 * in.N)
+				output, err := json.Marshal(2 * in.N)
+				return tool.Result{Output: output}, err
 			},
 		}}},
 	}
@@ -280,7 +282,7 @@ func TestBadRequestsStoreNothing(t *testing.T) {
 		"system in history":  {`{"id":"c2","messages":[{"id":"s","role":"system",` + text + `},{"id":"m","role":"user",` + text + `}]}`, problem.CodeInvalid, "messages[0].role"},
 		"ends with reply":    {`{"id":"c2","messages":[{"id":"m","role":"user",` + text + `},{"id":"s","role":"assistant",` + text + `}]}`, problem.CodeInvalid, "messages[1].role"},
 		"tool part":          {`{"id":"c2","message":{"id":"m","role":"user","parts":[{"type":"tool-x","toolCallId":"1","state":"output-available","input":{},"output":1}]}}`, problem.CodeInvalid, "message.parts[0]"},
-		"file":               {`{"id":"c2","message":{"id":"m","role":"user","parts":[{"type":"file","mediaType":"text/html","url":"javascript:alert(1)"}]}}`, problem.CodeInvalid, "message.parts[0]"},
+		"file":               {`{"id":"c2","message":{"id":"m","role":"user","parts":[{"type":"file","mediaType":"text/html","url":"javascript:alert(1)"}]}}`, problem.CodeInvalid, "message.parts[0].url"},
 		"no message id":      {`{"id":"c2","message":{"role":"user",` + text + `}}`, problem.CodeInvalid, "message.id"},
 		"unknown model":      {`{"id":"c2","modelId":"openai:none","message":{"id":"m","role":"user",` + text + `}}`, problem.CodeInvalid, "modelId"},
 		"model not for user": {`{"id":"c2","modelId":"demo:demo","message":{"id":"m","role":"user",` + text + `}}`, problem.CodeModelUnavailable, ""},

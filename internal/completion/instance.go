@@ -54,9 +54,11 @@ func (s *Service) Drain(ctx context.Context) error {
 	s.mu.Lock()
 	s.draining = true
 	s.mu.Unlock()
+	defer s.hurry()
 	finished := make(chan struct{})
 	go func() {
 		s.runs.Wait()
+		s.background.Wait()
 		close(finished)
 	}()
 	select {
@@ -69,6 +71,7 @@ func (s *Service) Drain(ctx context.Context) error {
 		r.cancel(errDraining)
 	}
 	s.mu.Unlock()
+	s.hurry()
 	<-finished
 	return ctx.Err()
 }
@@ -80,7 +83,7 @@ func (r *run) clearDeadRun(ctx context.Context, active error) (again bool, err e
 	err = r.brain.Tx(ctx, func(tx *tenant.Tx) error {
 		running = tenant.Queue(tx, func(db tenant.DBTX) (tenantdb.RunGetActiveRow, error) {
 			return r.tenants.RunGetActive(ctx, db, r.req.conversation)
-		})
+		}).Proves()
 		return nil
 	})
 	if err != nil {
@@ -125,7 +128,7 @@ func (r *run) interruptDead(ctx context.Context, found tenantdb.RunGetActiveRow)
 	err := r.brain.Tx(ctx, func(tx *tenant.Tx) error {
 		tenant.Queue(tx, func(db tenant.DBTX) (bool, error) {
 			return r.tenants.RunSettle(ctx, db, tenantdb.RunSettleParams{ID: found.ID, Status: statusInterrupted, Now: &now})
-		})
+		}).Proves()
 		if found.ChargedOn != nil {
 			tenant.QueueExec(tx, func(db tenant.DBTX) error { return r.public.QuotaRefund(ctx, db, *found.ChargedOn) })
 		}

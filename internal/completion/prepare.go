@@ -20,15 +20,10 @@ import (
 	"twobrains/internal/stream"
 	"twobrains/internal/tenant"
 	"twobrains/internal/tenantdb"
+	"twobrains/internal/tool/mcp"
+	"twobrains/internal/tool/servers"
 	"twobrains/internal/usage"
 )
-
-// maxHistory bounds the messages given to a model, whatever its window.
-const maxHistory = 200
-
-// charsPerToken is how many characters of text a token has at least, on average and in most languages: the history is cut
-// by characters, since every provider counts tokens in its own way.
-const charsPerToken = 3
 
 // Start begins a reply and returns its log to read, from the first chunk. The reply goes on whether or not anybody reads.
 // Errors are *problem.Error where they have a public face; with any error nothing is stored and nothing is counted.
@@ -38,7 +33,7 @@ func (s *Service) Start(ctx context.Context, user auth.User, body []byte) (strea
 		return nil, err
 	}
 	if req.model != "" {
-		if _, err := s.choose(req.model, nil); err != nil {
+		if _, err := s.known(req.model); err != nil {
 			return nil, err
 		}
 	}
@@ -75,12 +70,26 @@ type run struct {
 	messageID string
 
 	model    catalog.Model
-	effort   llm.Effort
-	system   string
-	charged  *time.Time
-	started  time.Time
-	history  []llm.Message
+	provider llm.Provider
+	keys     *keys
+	servers  []mcp.Server
+	toolbox  toolbox
+	// notices are sentences for the user about what is not available in this run.
+	notices []string
+	// approval is the user's setting of when to be asked; empty: as each server says.
+	approval string
+	// continues is the stored reply that this run goes on with; nil: it makes a new one.
+	continues *continued
+	effort    llm.Effort
+	system    string
+	charged   *time.Time
+	started   time.Time
+	history   []llm.Message
+	// files of the history, and those made in this run.
+	files    chat.Files
 	userText int64
+	// asked counts the messages that the model gets to read.
+	asked int
 }
 
 func (r *run) start(ctx context.Context) (stream.Follower, error) {
@@ -115,12 +124,19 @@ func (r *run) prepare(ctx context.Context) error {
 	r.started = r.now().UTC()
 	var opened, reserved *tenant.Result[struct{}]
 	var history *tenant.Result[[]tenantdb.MessageHistoryRow]
+	var files *chat.FileLoad
 	var userMessageID string
 	err := r.brain.Tx(ctx, func(tx *tenant.Tx) error {
+		opened, reserved = nil, nil
+		own, theirs := r.queueKeys(ctx, tx), r.queueServers(ctx, tx)
 		settings := tenant.Queue(tx, func(db tenant.DBTX) (publicdb.SettingsGetRow, error) { return r.public.SettingsGet(ctx, db) })
 		var err error
 		if userMessageID, err = r.write(ctx, tx); err != nil {
 			return err
+		}
+		var claim *chat.Claim
+		if r.req.action == actSend || r.req.action == actEdit {
+			claim = chat.QueueClaim(ctx, tx, r.req.conversation, r.req.message)
 		}
 		budget := r.budget()
 		history = tenant.Queue(tx, func(db tenant.DBTX) ([]tenantdb.MessageHistoryRow, error) {
@@ -129,16 +145,29 @@ func (r *run) prepare(ctx context.Context) error {
 		if err := tx.Flush(); err != nil {
 			return r.writeError(err)
 		}
-		if err := r.decide(settings.Value()); err != nil {
+		if err := claim.Check(); err != nil {
+			return err
+		}
+		r.notices, r.servers = nil, nil
+		if theirs != nil {
+			r.servers, r.notices = theirs.Enabled(ctx, r.user)
+		}
+		if err := r.decide(settings.Value(), own.Value()); err != nil {
+			return err
+		}
+		if files, err = chat.QueueFiles(ctx, tx, history.Value(), r.model); err != nil {
 			return err
 		}
 		opened = tenant.QueueExec(tx, func(db tenant.DBTX) error {
 			return r.tenants.RunStart(ctx, db, tenantdb.RunStartParams{
 				ID: r.id, ConversationID: r.req.conversation, UserMessageID: userMessageID, MessageID: r.messageID,
-				Model: r.model.ID, Effort: string(r.effort), KeySource: "platform", InstanceID: r.opts.InstanceID,
+				Model: r.model.ID, Effort: string(r.effort), KeySource: string(r.keys.source), InstanceID: r.opts.InstanceID,
 				ChargedOn: r.charged, Now: r.started,
 			})
 		})
+		if r.charged == nil {
+			return nil
+		}
 		reserved = tenant.QueueExec(tx, func(db tenant.DBTX) error {
 			_, err := r.public.QuotaReserve(ctx, db, publicdb.QuotaReserveParams{
 				Day: usage.Day(r.started), Month: usage.Month(r.started),
@@ -150,6 +179,7 @@ func (r *run) prepare(ctx context.Context) error {
 	})
 	switch {
 	case err == nil:
+		r.files = files.Files()
 		return r.readHistory(history.Value())
 	case opened != nil && tenant.IsUnique(opened.Err()):
 		return problem.New(problem.CodeRunActive, "A reply is being produced in this conversation; wait for it or stop it.").Because(err)
@@ -161,26 +191,24 @@ func (r *run) prepare(ctx context.Context) error {
 
 // write stores what the request changes in the conversation and returns the id of the user's message to answer.
 func (r *run) write(ctx context.Context, tx *tenant.Tx) (userMessageID string, err error) {
-	if r.req.action == actSend {
+	switch r.req.action {
+	case actSend:
 		r.append(ctx, tx)
 		return r.req.message.ID, nil
+	case actContinue:
+		return r.resume(ctx, tx)
 	}
 	return r.rewind(ctx, tx)
 }
 
 func (r *run) append(ctx context.Context, tx *tenant.Tx) {
 	m := r.req.message
-	tenant.Queue(tx, func(db tenant.DBTX) (tenantdb.ConversationAdvanceRow, error) {
-		return r.tenants.ConversationAdvance(ctx, db, tenantdb.ConversationAdvanceParams{
-			ID: r.req.conversation, Title: chat.TitleFrom(m.Text), Now: r.started,
-		})
-	})
 	tenant.Queue(tx, func(db tenant.DBTX) (int64, error) {
-		return r.tenants.MessageAppend(ctx, db, tenantdb.MessageAppendParams{
-			ID: m.ID, ConversationID: r.req.conversation, Role: "user", Parts: m.Parts, Metadata: json.RawMessage("{}"),
-			Status: "complete", Size: clampInt32(len(m.Text)), Now: r.started,
+		return r.tenants.MessageSend(ctx, db, tenantdb.MessageSendParams{
+			ConversationID: r.req.conversation, Title: chat.TitleFrom(m.Text), ID: m.ID, Role: "user", Parts: m.Parts,
+			Metadata: json.RawMessage("{}"), Status: "complete", Size: clampInt32(len(m.Text)), Now: r.started,
 		})
-	})
+	}).Proves()
 }
 
 // rewind edits a user message or drops a reply, together with what followed.
@@ -249,73 +277,41 @@ func (r *run) writeError(err error) error {
 	return err
 }
 
-// decide fixes model, effort, instructions and charge, from the request and the user's settings.
-func (r *run) decide(settings publicdb.SettingsGetRow) error {
-	model, err := r.choose(r.req.model, settings.DefaultModel)
+// decide fixes model, key, effort, instructions and charge, from the request and what is the user's.
+func (r *run) decide(settings publicdb.SettingsGetRow, own ownKeys) error {
+	preferred := settings.DefaultModel
+	if r.continues != nil {
+		preferred = &r.continues.model
+	}
+	model, err := r.choose(r.req.model, preferred, own)
 	if err != nil {
+		return err
+	}
+	r.model = model
+	if err := r.unlock(own); err != nil {
 		return err
 	}
 	want := r.req.effort
 	if want == "" {
 		want = llm.Effort(value(settings.ReasoningEffort))
 	}
-	r.model = model
-	r.effort = model.Effort(want, len(r.tools()) > 0)
+	r.effort = model.Effort(want, r.mayHaveTools())
 	r.system = settings.CustomInstructions
-	day := usage.Day(r.started)
-	r.charged = &day
-	return nil
-}
-
-// budget is how many characters of history may be read: what the model's window leaves beside its reply. Where the
-// model is still to be chosen the largest window counts, and readHistory cuts.
-func (r *run) budget() int64 {
-	window := 0
-	for _, m := range r.opts.Catalog.Models() {
-		if r.req.model == "" || r.req.model == m.ID {
-			window = max(window, inputWindow(m))
-		}
-	}
-	return int64(window) * charsPerToken
-}
-
-func inputWindow(m catalog.Model) int {
-	return max(m.ContextWindow-min(m.OutputLimit, m.ContextWindow/2), m.ContextWindow/4)
-}
-
-// readHistory keeps the newest messages that fit the model, and begins with one of the user's.
-func (r *run) readHistory(rows []tenantdb.MessageHistoryRow) error {
-	left := int64(inputWindow(r.model)) * charsPerToken
-	first := len(rows)
-	for first > 0 {
-		size := int64(len(rows[first-1].Parts))
-		if first < len(rows) && size > left {
-			break
-		}
-		left -= size
-		first--
-	}
-	for first < len(rows)-1 && rows[first].Role != "user" {
-		first++
-	}
-	r.history, r.userText = nil, 0
-	for _, row := range rows[first:] {
-		messages, err := chat.ModelMessages(row.Role, row.Parts)
-		if err != nil {
-			return fmt.Errorf("message %s: %w", row.ID, err)
-		}
-		r.history = append(r.history, messages...)
-		r.userText += int64(len(row.Parts))
+	r.approval = value(settings.ToolApproval)
+	r.charged = nil
+	if r.keys.source == KeyPlatform {
+		day := usage.Day(r.started)
+		r.charged = &day
 	}
 	return nil
 }
 
-// tools are what the run's model may call.
-func (r *run) tools() []RunnableTool {
-	if !r.model.Capabilities.Tools {
+// queueServers reads the user's MCP servers; nil where there are none here.
+func (r *run) queueServers(ctx context.Context, tx *tenant.Tx) *servers.Query {
+	if r.opts.Servers == nil {
 		return nil
 	}
-	return r.opts.Tools[r.model.Provider]
+	return r.opts.Servers.Queue(ctx, tx)
 }
 
 // abandon takes back a run that was prepared but cannot be pumped.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"runtime/debug"
 
-	"twobrains/internal/chat"
 	"twobrains/internal/llm"
 	"twobrains/internal/problem"
 	"twobrains/internal/stream"
@@ -41,6 +40,7 @@ type outcome struct {
 	parts    json.RawMessage
 	metadata json.RawMessage
 	textSize int
+	files    []stream.File
 }
 
 // pump makes the reply: it reads the model, runs tools and in the end stores everything. It is the only goroutine of a
@@ -48,13 +48,14 @@ type outcome struct {
 func (r *run) pump(log stream.Log) {
 	defer r.dismiss(r)
 	defer r.cancel(nil)
+	defer r.closeTools()
 	r.metrics.started.Inc()
 	ctx, stopTimer := context.WithTimeoutCause(r.ctx, r.opts.RunTimeout, errTimeout)
 	defer stopTimer()
 
 	// The end is held: the reply is stored before its readers learn that it has ended, so who reads the conversation
 	// then finds it.
-	reply := stream.NewAssembler(log, stream.Options{MessageID: r.messageID, Metadata: r.startMetadata(), HoldEnd: true})
+	reply := stream.NewAssembler(log, stream.Options{MessageID: r.messageID, Metadata: r.startMetadata(), Dynamic: r.isDynamic, HoldEnd: true})
 	out := r.generate(ctx, reply)
 	out.produced = reply.Produced()
 	if out.usage == (llm.Usage{}) && out.produced {
@@ -62,12 +63,19 @@ func (r *run) pump(log stream.Log) {
 	}
 	r.finish(reply, &out)
 	out.parts, out.metadata, out.textSize = reply.Parts(), reply.Metadata(), len(reply.Text())
+	out.files = reply.Files()
+	if r.continues != nil {
+		out.textSize += r.continues.size
+	}
 	errorText := ""
 	if err := r.settle(out); err != nil {
 		errorText = "The reply could not be stored."
 	}
 	r.stored.Store(true)
 	reply.Release(errorText)
+	if errorText == "" {
+		r.nameLater(out, reply.Text())
+	}
 	r.metrics.ended.WithLabelValues(out.status).Inc()
 }
 
@@ -80,7 +88,10 @@ func (r *run) generate(ctx context.Context, reply *stream.Assembler) (out outcom
 			out.text = problem.New(problem.CodeInternal, "Something went wrong on our side.").Detail
 		}
 	}()
-	_ = reply.Start()
+	if err := r.begin(ctx, reply); err != nil {
+		r.classify(ctx, err, &out)
+		return out
+	}
 	for step := 1; ; step++ {
 		_ = reply.StartStep()
 		reason, err := r.step(ctx, reply, &out.usage)
@@ -89,12 +100,15 @@ func (r *run) generate(ctx context.Context, reply *stream.Assembler) (out outcom
 			return out
 		}
 		calls := reply.Calls()
-		if len(calls) > 0 {
-			r.runTools(ctx, reply, calls)
-		}
+		rest, asked := r.ask(reply, calls)
+		r.runTools(ctx, reply, rest)
 		_ = reply.FinishStep()
 		if ctx.Err() != nil {
 			r.classify(ctx, context.Cause(ctx), &out)
+			return out
+		}
+		if asked {
+			out.status, out.reason = statusComplete, llm.FinishToolCalls
 			return out
 		}
 		answered := len(calls) > 0 || reply.Unreadable() > 0
@@ -108,30 +122,32 @@ func (r *run) generate(ctx context.Context, reply *stream.Assembler) (out outcom
 // step calls the model once.
 func (r *run) step(ctx context.Context, reply *stream.Assembler, usage *llm.Usage) (llm.FinishReason, error) {
 	messages := r.history
-	if reply.Produced() {
-		made, err := chat.ModelMessages("assistant", reply.Parts())
+	if reply.Produced() || r.continues != nil {
+		for _, f := range reply.Files() {
+			r.files[f.ID] = llm.File{MediaType: f.MediaType, Data: f.Data}
+		}
+		made, err := r.files.Messages("assistant", reply.Parts())
 		if err != nil {
 			return "", err
 		}
 		messages = append(messages[:len(messages):len(messages)], made...)
 	}
-	tools := r.tools()
 	// No limit on the output is sent: the catalog's is an assumption for models that only configuration names, and a
 	// server with a smaller window would refuse the request.
 	request := llm.Request{
 		Model: r.model.ProviderModel(), System: r.system, Messages: messages, Effort: r.effort, User: r.pseudonym(),
 	}
-	for _, t := range tools {
+	for _, t := range r.toolbox.tools {
 		request.Tools = append(request.Tools, t.Tool)
 	}
 	reason := llm.FinishOther
-	for event, err := range r.opts.Providers[r.model.Provider].Stream(ctx, request) {
+	for event, err := range r.provider.Stream(ctx, request) {
 		if err != nil {
 			return "", err
 		}
 		switch e := event.(type) {
 		case llm.Usage:
-			add(usage, e)
+			*usage = usage.Plus(e)
 		case llm.Finish:
 			reason = e.Reason
 		default:
@@ -161,7 +177,7 @@ func (r *run) classify(ctx context.Context, err error, out *outcome) {
 		out.status, out.reason = statusInterrupted, llm.FinishOther
 		out.code, out.text = problem.CodeProviderInterrupted, problem.From(err).Detail
 	default:
-		public := problem.From(err)
+		public := r.blame(err)
 		out.status, out.reason = statusFailed, llm.FinishError
 		out.code, out.text = public.Code, public.Detail
 	}
@@ -184,12 +200,17 @@ func (r *run) finish(reply *stream.Assembler, out *outcome) {
 
 // startMetadata is what clients know of a reply from its first chunk on.
 func (r *run) startMetadata() json.RawMessage {
+	created := r.started.Format(timeFormat)
+	if r.continues != nil {
+		created = ""
+	}
 	return encode(struct {
-		CreatedAt string `json:"createdAt"`
+		CreatedAt string `json:"createdAt,omitempty"`
 		Model     string `json:"model"`
 		Effort    string `json:"reasoningEffort,omitempty"`
+		Key       string `json:"keySource"`
 		Run       string `json:"runId"`
-	}{r.started.Format(timeFormat), r.model.ID, string(r.effort), r.id.String()})
+	}{created, r.model.ID, string(r.effort), string(r.keys.source), r.id.String()})
 }
 
 func (r *run) endMetadata(out outcome) json.RawMessage {
@@ -200,6 +221,10 @@ func (r *run) endMetadata(out outcome) json.RawMessage {
 		Reasoning int64 `json:"reasoningTokens"`
 		Estimated bool  `json:"estimated,omitempty"`
 	}
+	total, cost := out.usage, r.model.Cost(out.usage)
+	if r.continues != nil {
+		total, cost = total.Plus(r.continues.usage), cost+r.continues.cost
+	}
 	return encode(struct {
 		Status string       `json:"status"`
 		Reason string       `json:"finishReason,omitempty"`
@@ -208,8 +233,8 @@ func (r *run) endMetadata(out outcome) json.RawMessage {
 		Cost   int64        `json:"costMicroUsd"`
 	}{
 		out.status, string(out.reason), out.code,
-		usage{out.usage.Input, out.usage.CachedInput, out.usage.Output, out.usage.Reasoning, out.estimated},
-		r.model.Cost(out.usage),
+		usage{total.Input, total.CachedInput, total.Output, total.Reasoning, out.estimated},
+		cost,
 	})
 }
 
@@ -227,11 +252,4 @@ func encode(v any) json.RawMessage {
 // estimate guesses the usage of a reply whose provider gave none.
 func (r *run) estimate(reply *stream.Assembler) llm.Usage {
 	return llm.Usage{Input: r.userText/4 + 1, Output: int64(len(reply.Text()))/4 + 1}
-}
-
-func add(sum *llm.Usage, u llm.Usage) {
-	sum.Input += u.Input
-	sum.CachedInput += u.CachedInput
-	sum.Output += u.Output
-	sum.Reasoning += u.Reasoning
 }

@@ -18,6 +18,8 @@ const (
 	actEdit
 	// actRegenerate drops a reply, and what followed it, and makes another.
 	actRegenerate
+	// actContinue goes on with a reply that asked for approval.
+	actContinue
 )
 
 // request is what a client may ask for, after validation. Whatever else it sent of the conversation is not looked at:
@@ -30,6 +32,8 @@ type request struct {
 	message chat.UserMessage
 	model   string
 	effort  llm.Effort
+	// decisions of actContinue.
+	decisions []decision
 }
 
 // body is the wire form: what the client library posts, and the extra members of our own.
@@ -115,13 +119,15 @@ func (in *body) parseMessage(req *request, invalid *problem.Error, maxChars int)
 		last := len(in.Messages) - 1
 		raw, path = in.Messages[last], fmt.Sprintf("messages[%d]", last)
 		for i, earlier := range in.Messages[:last] {
-			var m struct {
-				Role string `json:"role"`
-			}
-			if json.Unmarshal(earlier, &m) != nil || (m.Role != "user" && m.Role != "assistant") {
+			if role := roleOf(earlier); role != "user" && role != "assistant" {
 				invalid.Field(fmt.Sprintf("messages[%d].role", i), "must be user or assistant")
 			}
 		}
+	}
+	if req.action == actEdit && roleOf(raw) == "assistant" {
+		req.action = actContinue
+		in.parseDecisions(raw, path, req, invalid)
+		return
 	}
 	message, err := chat.ParseUserMessage(raw, path, maxChars)
 	if err != nil {
@@ -132,6 +138,17 @@ func (in *body) parseMessage(req *request, invalid *problem.Error, maxChars int)
 		invalid.Field("messageId", "must be the id of the edited message")
 	}
 	req.message = message
+}
+
+// roleOf reads a message's role; empty if there is none.
+func roleOf(raw json.RawMessage) string {
+	var m struct {
+		Role string `json:"role"`
+	}
+	if json.Unmarshal(raw, &m) != nil {
+		return ""
+	}
+	return m.Role
 }
 
 func value(s *string) string {

@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"twobrains/internal/auth"
+	"twobrains/internal/byok"
 	"twobrains/internal/llm"
 	"twobrains/internal/llm/catalog"
 	"twobrains/internal/problem"
@@ -23,6 +24,10 @@ import (
 	"twobrains/internal/stream"
 	"twobrains/internal/tenant"
 	"twobrains/internal/tenantdb"
+	"twobrains/internal/tool"
+	"twobrains/internal/tool/exa"
+	"twobrains/internal/tool/mcp"
+	"twobrains/internal/tool/servers"
 )
 
 // Quota limits the messages of a user on platform keys.
@@ -31,20 +36,26 @@ type Quota struct {
 	Day, Month int
 }
 
-// RunnableTool is a tool that the server offers to models and runs.
-type RunnableTool struct {
-	llm.Tool
-	Run llm.ToolRunner
-}
-
 // Options configure a Service. DB, Catalog, Providers, Logs and InstanceID are required.
 type Options struct {
-	DB        *tenant.DB
-	Catalog   *catalog.Catalog
+	DB      *tenant.DB
+	Catalog *catalog.Catalog
+	// Providers use the platform's keys.
 	Providers map[string]llm.Provider
+	// Factories make providers for keys of users.
+	Factories map[string]Factory
+	// Keys opens keys of users; nil: they are not used.
+	Keys *byok.Keys
 	// Tools are offered to models of a provider, by its name.
-	Tools map[string][]RunnableTool
-	Logs  stream.Logs
+	Tools map[string][]tool.Tool
+	// Servers knows the MCP servers of users and MCP connects to them; both nil: there are none.
+	Servers *servers.Service
+	MCP     *mcp.Client
+	// Search is the web search, for users with a key for it; nil: there is none.
+	Search *exa.Client
+	// Titles lets a cheap model of the run's provider name new conversations.
+	Titles bool
+	Logs   stream.Logs
 	// InstanceID names this process in the runs it makes.
 	InstanceID uuid.UUID
 	// Version is shown in public.instances.
@@ -61,7 +72,7 @@ type Options struct {
 	MaxSteps int
 	// RunTimeout ends a run that takes longer. Default 10 minutes.
 	RunTimeout time.Duration
-	// ToolTimeout ends a tool that takes longer. Default 30 s.
+	// ToolTimeout ends a tool that takes longer. Default 1 minute.
 	ToolTimeout time.Duration
 	// SettleTimeout is how long storing a reply is tried again while Postgres is away. Default 2 minutes.
 	SettleTimeout time.Duration
@@ -84,6 +95,10 @@ type Service struct {
 	active   map[stream.Key]*run
 	draining bool
 	runs     sync.WaitGroup
+	// background is what runs leave to be done after they have ended; hurry ends it.
+	background sync.WaitGroup
+	late       context.Context
+	hurry      context.CancelFunc
 }
 
 // New makes a Service.
@@ -97,11 +112,13 @@ func New(opts Options) (*Service, error) {
 		}
 	}
 	opts = withDefaults(opts)
-	return &Service{
+	s := &Service{
 		opts: opts, log: opts.Logger, now: opts.Clock,
 		tenants: tenantdb.New(), public: publicdb.New(), metrics: newMetrics(opts.Registerer),
 		active: map[stream.Key]*run{},
-	}, nil
+	}
+	s.late, s.hurry = context.WithCancel(context.Background())
+	return s, nil
 }
 
 // Follow reads the running or just ended reply of a conversation from its first chunk. Nil, without an error, says that
@@ -206,7 +223,7 @@ func withDefaults(o Options) Options {
 	o.MaxRuns = cmp.Or(o.MaxRuns, 10_000)
 	o.MaxSteps = cmp.Or(o.MaxSteps, 5)
 	o.RunTimeout = cmp.Or(o.RunTimeout, 10*time.Minute)
-	o.ToolTimeout = cmp.Or(o.ToolTimeout, 30*time.Second)
+	o.ToolTimeout = cmp.Or(o.ToolTimeout, time.Minute)
 	o.SettleTimeout = cmp.Or(o.SettleTimeout, 2*time.Minute)
 	if o.Clock == nil {
 		o.Clock = time.Now

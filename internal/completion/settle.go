@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"twobrains/internal/chat"
 	"twobrains/internal/publicdb"
 	"twobrains/internal/tenant"
 	"twobrains/internal/tenantdb"
@@ -51,21 +52,30 @@ func (r *run) settleOnce(ctx context.Context, out outcome) error {
 				InputTokens: out.usage.Input, CachedInputTokens: out.usage.CachedInput, OutputTokens: out.usage.Output,
 				ReasoningTokens: out.usage.Reasoning, CostMicrousd: cost, Now: &now,
 			})
-		})
-		if out.produced {
+		}).Proves()
+		switch {
+		case r.continues != nil && r.continues.resumed:
+			stored = r.replace(ctx, tx, out)
+		case out.produced && r.continues == nil:
 			stored = r.store(ctx, tx, out, now)
 		}
+		if stored != nil {
+			for _, f := range out.files {
+				chat.QueueStore(ctx, tx, r.req.conversation, tenantdb.AttachmentStoreParams{ID: f.ID, MediaType: f.MediaType, Data: f.Data, Now: now})
+			}
+		}
+		r.touch(ctx, tx, now)
 		if r.charged != nil && !out.produced {
 			tenant.QueueExec(tx, func(db tenant.DBTX) error { return r.public.QuotaRefund(ctx, db, *r.charged) })
 		}
 		if out.produced || out.usage.Input+out.usage.Output > 0 {
 			messages := int64(0)
-			if out.produced {
+			if out.produced && r.continues == nil {
 				messages = 1
 			}
 			tenant.QueueExec(tx, func(db tenant.DBTX) error {
 				return r.public.UsageAdd(ctx, db, publicdb.UsageAddParams{
-					Day: usage.Day(r.started), Model: r.model.ID, KeySource: "platform", Messages: messages,
+					Day: usage.Day(r.started), Model: r.model.ID, KeySource: string(r.keys.source), Messages: messages,
 					InputTokens: out.usage.Input, CachedInputTokens: out.usage.CachedInput, OutputTokens: out.usage.Output,
 					ReasoningTokens: out.usage.Reasoning, CostMicrousd: cost,
 				})
@@ -81,13 +91,20 @@ func (r *run) settleOnce(ctx context.Context, out outcome) error {
 
 // store appends the reply to the conversation, if that is still there.
 func (r *run) store(ctx context.Context, tx *tenant.Tx, out outcome, now time.Time) *tenant.Result[int64] {
-	tenant.Queue(tx, func(db tenant.DBTX) (int64, error) {
-		return r.tenants.ConversationAdvanceExisting(ctx, db, tenantdb.ConversationAdvanceExistingParams{ID: r.req.conversation, Now: now})
-	})
 	return tenant.Queue(tx, func(db tenant.DBTX) (int64, error) {
 		return r.tenants.MessageAppend(ctx, db, tenantdb.MessageAppendParams{
 			ID: r.messageID, ConversationID: r.req.conversation, Role: "assistant", Parts: out.parts, Metadata: out.metadata,
 			Status: out.status, Size: clampInt32(out.textSize), Now: now,
+		})
+	})
+}
+
+// replace stores what came to the reply that the run went on with: also where the model then failed, for its tools have run.
+func (r *run) replace(ctx context.Context, tx *tenant.Tx, out outcome) *tenant.Result[int64] {
+	return tenant.Queue(tx, func(db tenant.DBTX) (int64, error) {
+		return r.tenants.RunReplyReplace(ctx, db, tenantdb.RunReplyReplaceParams{
+			ID: r.messageID, ConversationID: r.req.conversation, Parts: out.parts, Metadata: out.metadata,
+			Status: out.status, Size: clampInt32(out.textSize),
 		})
 	})
 }

@@ -19,6 +19,7 @@ type Config struct {
 	SignIn    SignIn    `group:"Sign-in"`
 	Limits    Limits    `group:"Limits"`
 	Models    Models    `group:"Models"`
+	Tools     Tools     `group:"Tools"`
 	Telemetry Telemetry `group:"Logs and metrics"`
 }
 
@@ -58,25 +59,40 @@ type SignIn struct {
 
 // Limits bound what one user, one address and one process may take.
 type Limits struct {
-	QuotaDay        int           `env:"QUOTA_DAY" envDefault:"50" doc:"Messages a user may send per UTC day on the operator's keys; 0 allows none."`
-	QuotaMonth      int           `env:"QUOTA_MONTH" envDefault:"500" doc:"The same per UTC month."`
-	PerUser         Rate          `env:"RATE_LIMIT_USER" envDefault:"300/1m" doc:"API requests per user."`
-	PerIP           Rate          `env:"RATE_LIMIT_IP" envDefault:"1200/1m" doc:"API requests per IP address (IPv6: per /64)."`
-	AIPerUser       Rate          `env:"RATE_LIMIT_AI_USER" envDefault:"20/1m" doc:"Messages sent to a model per user."`
-	AIPerIP         Rate          `env:"RATE_LIMIT_AI_IP" envDefault:"100/1m" doc:"Messages sent to a model per IP address."`
-	MaxMessageChars int           `env:"MAX_MESSAGE_CHARS" envDefault:"32000" doc:"Longest message of a user, in characters (1 to 1,000,000)."`
-	MaxStreams      int           `env:"MAX_STREAMS" envDefault:"1000" doc:"Replies under way in this process, and streams open at once; more are refused with 503."`
-	RunTimeout      time.Duration `env:"RUN_TIMEOUT" envDefault:"10m" doc:"Longest duration of one reply (10s to 2h)."`
+	QuotaDay             int           `env:"QUOTA_DAY" envDefault:"50" doc:"Messages a user may send per UTC day on the operator's keys; 0 allows none."`
+	QuotaMonth           int           `env:"QUOTA_MONTH" envDefault:"500" doc:"The same per UTC month."`
+	PerUser              Rate          `env:"RATE_LIMIT_USER" envDefault:"300/1m" doc:"API requests per user."`
+	PerIP                Rate          `env:"RATE_LIMIT_IP" envDefault:"1200/1m" doc:"API requests per IP address (IPv6: per /64)."`
+	AIPerUser            Rate          `env:"RATE_LIMIT_AI_USER" envDefault:"20/1m" doc:"Messages sent to a model per user."`
+	AIPerIP              Rate          `env:"RATE_LIMIT_AI_IP" envDefault:"100/1m" doc:"Messages sent to a model per IP address."`
+	MaxMessageChars      int           `env:"MAX_MESSAGE_CHARS" envDefault:"32000" doc:"Longest message of a user, in characters (1 to 1,000,000)."`
+	AttachmentMaxBytes   int           `env:"ATTACHMENT_MAX_BYTES" envDefault:"20971520" doc:"Largest attachment in bytes (1 KiB to 64 MiB); MAX_BODY_BYTES does not concern uploads."`
+	AttachmentTotalBytes int           `env:"ATTACHMENT_TOTAL_BYTES" envDefault:"524288000" doc:"All attachments of a user together, in bytes (ATTACHMENT_MAX_BYTES to 1 TiB)."`
+	MaxStreams           int           `env:"MAX_STREAMS" envDefault:"1000" doc:"Replies under way in this process, and streams open at once; more are refused with 503."`
+	RunTimeout           time.Duration `env:"RUN_TIMEOUT" envDefault:"10m" doc:"Longest duration of one reply (10s to 2h)."`
 }
 
 // Models says who answers.
 type Models struct {
-	OpenAIKey     secret.Secret `env:"OPENAI_API_KEY" doc:"Key of the OpenAI-compatible provider."`
-	OpenAIBaseURL string        `env:"OPENAI_BASE_URL" envDefault:"https://api.openai.com/v1" doc:"Its base URL; any OpenAI-compatible server will do (Ollama, vLLM, LiteLLM), which may need no key."`
-	OpenAIModels  string        `env:"OPENAI_MODELS" doc:"Models offered from it instead of the built-in list; see docs/models.md for the form."`
-	DefaultModel  string        `env:"DEFAULT_MODEL" doc:"Id of the model for who has chosen none, such as openai:gpt-5.4-mini."`
-	Demo          string        `env:"DEMO_MODEL" envDefault:"auto" doc:"The built-in demo model: on, off, or auto (on as long as no provider is configured)."`
-	DemoDelay     time.Duration `env:"DEMO_DELAY" envDefault:"15ms" doc:"Pause of the demo model between words (0 to 10s)."`
+	OpenAIKey        secret.Secret `env:"OPENAI_API_KEY" doc:"Key of the OpenAI-compatible provider."`
+	OpenAIBaseURL    string        `env:"OPENAI_BASE_URL" envDefault:"https://api.openai.com/v1" doc:"Its base URL; any OpenAI-compatible server will do (Ollama, vLLM, LiteLLM), which may need no key."`
+	OpenAIModels     string        `env:"OPENAI_MODELS" doc:"Models offered from it instead of the built-in ones, over chat completions unless it is OpenAI itself; see docs/models.md for the form."`
+	AnthropicKey     secret.Secret `env:"ANTHROPIC_API_KEY" doc:"Key of Anthropic."`
+	AnthropicBaseURL string        `env:"ANTHROPIC_BASE_URL" envDefault:"https://api.anthropic.com" doc:"Where Anthropic's API is, without a version."`
+	GoogleKey        secret.Secret `env:"GOOGLE_API_KEY" doc:"Key of Google's Gemini API."`
+	GoogleBaseURL    string        `env:"GOOGLE_BASE_URL" envDefault:"https://generativelanguage.googleapis.com" doc:"Where Google's Gemini API is, without a version."`
+	ExaBaseURL       string        `env:"EXA_BASE_URL" envDefault:"https://api.exa.ai" doc:"Where the search of Exa is."`
+	File             string        `env:"MODELS_FILE" doc:"File with the list of models instead of the built-in one; see docs/models.md for the form."`
+	DefaultModel     string        `env:"DEFAULT_MODEL" doc:"Id of the model for who has chosen none, such as openai:gpt-6-luna."`
+	Titles           bool          `env:"TITLES" envDefault:"true" doc:"Lets a cheap model of the same provider name new conversations; without, their first words do."`
+	Demo             string        `env:"DEMO_MODEL" envDefault:"auto" doc:"The built-in demo model: on, off, or auto (on as long as no provider is configured). Off without one, only users with keys of their own get answers."`
+	DemoDelay        time.Duration `env:"DEMO_DELAY" envDefault:"15ms" doc:"Pause of the demo model between words (0 to 10s)."`
+}
+
+// Tools says what tools may reach.
+type Tools struct {
+	AllowPrivate bool   `env:"TOOLS_ALLOW_PRIVATE" envDefault:"false" doc:"Lets MCP servers be at private and loopback addresses, over plain http and at any port. For development only: users could reach whatever this machine can."`
+	MCPCatalog   string `env:"MCP_CATALOG" doc:"File with the built-in MCP servers instead of the embedded list; see docs/tools.md for the form."`
 }
 
 // Telemetry says how it tells about itself.
@@ -99,9 +115,14 @@ func (c *Config) OpenAI() bool {
 	return !c.Models.OpenAIKey.IsZero() || c.Models.OpenAIBaseURL != openAIBaseURL
 }
 
+// Platform reports whether any provider of models is configured.
+func (c *Config) Platform() bool {
+	return c.OpenAI() || !c.Models.AnthropicKey.IsZero() || !c.Models.GoogleKey.IsZero()
+}
+
 // DemoModel reports whether the demo model answers.
 func (c *Config) DemoModel() bool {
-	return c.Models.Demo == "on" || c.Models.Demo == "auto" && !c.OpenAI()
+	return c.Models.Demo == "on" || c.Models.Demo == "auto" && !c.Platform()
 }
 
 const (

@@ -89,7 +89,7 @@ func TestRefusals(t *testing.T) {
 		"LOG_LEVEL=loud":                          "LOG_LEVEL is invalid: want DEBUG, INFO, WARN or ERROR",
 		"LOG_FORMAT=xml":                          "LOG_FORMAT must be json or text",
 		"INTERNAL_LISTEN=9090":                    "INTERNAL_LISTEN must be host:port, or off",
-		"DEMO_MODEL=off":                          "DEMO_MODEL is off and no other provider is configured",
+		"TOOLS_ALLOW_PRIVATE=true":                "TOOLS_ALLOW_PRIVATE opens the server's own network",
 		"QUOTA_DAY=-1":                            "QUOTA_DAY must be between 0",
 		"SESSION_COOKIE=a b":                      "SESSION_COOKIE must be a cookie name",
 	} {

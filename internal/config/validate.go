@@ -19,7 +19,9 @@ func (c *Config) derive() {
 	c.Server.PublicURL = strings.TrimRight(c.Server.PublicURL, "/")
 	c.SignIn.KratosPublicURL = strings.TrimRight(c.SignIn.KratosPublicURL, "/")
 	c.SignIn.KratosAdminURL = strings.TrimRight(c.SignIn.KratosAdminURL, "/")
-	c.Models.OpenAIBaseURL = strings.TrimRight(c.Models.OpenAIBaseURL, "/")
+	for _, base := range []*string{&c.Models.OpenAIBaseURL, &c.Models.AnthropicBaseURL, &c.Models.GoogleBaseURL, &c.Models.ExaBaseURL} {
+		*base = strings.TrimRight(*base, "/")
+	}
 }
 
 var cookieName = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
@@ -44,6 +46,7 @@ func (c *Config) validate(purpose Purpose) []string {
 	c.validateSignIn(ck)
 	c.validateLimits(ck)
 	c.validateModels(ck)
+	ck.want(!c.Tools.AllowPrivate || c.Development(), "TOOLS_ALLOW_PRIVATE", "opens the server's own network to its users and is for development only")
 	ck.want(c.Telemetry.LogFormat == "json" || c.Telemetry.LogFormat == "text", "LOG_FORMAT", "must be json or text")
 	if listen := c.Telemetry.InternalListen; listen != "off" {
 		_, port, err := net.SplitHostPort(listen)
@@ -108,6 +111,8 @@ func (c *Config) validateLimits(ck *checker) {
 	ck.between("QUOTA_DAY", l.QuotaDay, 0, 1_000_000_000)
 	ck.between("QUOTA_MONTH", l.QuotaMonth, 0, 1_000_000_000)
 	ck.between("MAX_MESSAGE_CHARS", l.MaxMessageChars, 1, 1_000_000)
+	ck.between("ATTACHMENT_MAX_BYTES", l.AttachmentMaxBytes, 1<<10, 64<<20)
+	ck.between("ATTACHMENT_TOTAL_BYTES", l.AttachmentTotalBytes, l.AttachmentMaxBytes, 1<<40)
 	ck.between("MAX_STREAMS", l.MaxStreams, 1, 1_000_000)
 	ck.lasting("RUN_TIMEOUT", l.RunTimeout, 10*time.Second, 2*time.Hour)
 }
@@ -115,8 +120,10 @@ func (c *Config) validateLimits(ck *checker) {
 func (c *Config) validateModels(ck *checker) {
 	m := c.Models
 	ck.url("OPENAI_BASE_URL", m.OpenAIBaseURL, "http", "https")
+	ck.url("ANTHROPIC_BASE_URL", m.AnthropicBaseURL, "http", "https")
+	ck.url("GOOGLE_BASE_URL", m.GoogleBaseURL, "http", "https")
+	ck.url("EXA_BASE_URL", m.ExaBaseURL, "http", "https")
 	ck.want(m.Demo == "auto" || m.Demo == "on" || m.Demo == "off", "DEMO_MODEL", "must be auto, on or off")
-	ck.want(m.Demo != "off" || c.OpenAI(), "DEMO_MODEL", "is off and no other provider is configured: nobody would answer (set OPENAI_API_KEY)")
 	ck.want(m.DemoDelay >= 0 && m.DemoDelay <= 10*time.Second, "DEMO_DELAY", "must be between 0 and 10s")
 }
 

@@ -18,6 +18,8 @@ const (
 	CodeCrossSite Code = "cross_site"
 	// CodeModelUnavailable: the model exists but this user may not use it now.
 	CodeModelUnavailable Code = "model_unavailable"
+	// CodeUnknownProvider: this installation knows no such provider of models or search.
+	CodeUnknownProvider Code = "unknown_provider"
 	// CodeNotFound: there is no such thing, or it is not the caller's; the two cannot be told apart.
 	CodeNotFound Code = "not_found"
 	// CodeMethodNotAllowed: the path exists, the method does not.
@@ -26,6 +28,8 @@ const (
 	CodeConflict Code = "conflict"
 	// CodeRunActive: a reply is being produced in this conversation; the answer names its run.
 	CodeRunActive Code = "run_active"
+	// CodeSecretUnreadable: a stored key or header cannot be opened any more (its master key is lost, or it is damaged); enter it again.
+	CodeSecretUnreadable Code = "secret_unreadable"
 	// CodeTooLarge: the body exceeds the limit.
 	CodeTooLarge Code = "too_large"
 	// CodeUnsupportedMediaType: the body is not application/json.
@@ -68,10 +72,12 @@ var infos = map[Code]Info{
 	CodeForbidden:            {http.StatusForbidden, "Not allowed"},
 	CodeCrossSite:            {http.StatusForbidden, "Cross-site request refused"},
 	CodeModelUnavailable:     {http.StatusForbidden, "Model not available"},
+	CodeUnknownProvider:      {http.StatusNotFound, "Unknown provider"},
 	CodeNotFound:             {http.StatusNotFound, "Not found"},
 	CodeMethodNotAllowed:     {http.StatusMethodNotAllowed, "Method not allowed"},
 	CodeConflict:             {http.StatusConflict, "Conflict"},
 	CodeRunActive:            {http.StatusConflict, "A reply is under way"},
+	CodeSecretUnreadable:     {http.StatusConflict, "Stored secret unreadable"},
 	CodeTooLarge:             {http.StatusRequestEntityTooLarge, "Too large"},
 	CodeUnsupportedMediaType: {http.StatusUnsupportedMediaType, "Unsupported media type"},
 	CodeInvalid:              {http.StatusUnprocessableEntity, "Invalid request"},

@@ -19,6 +19,39 @@ type Instance struct {
 	HeartbeatAt time.Time
 }
 
+// Models offered, with prices; written by migrate from the catalog. Join usage_daily.model to id.
+type Model struct {
+	// provider:model, as in usage_daily.model and in the runs of private brains.
+	ID          string
+	Provider    string
+	Name        string
+	Description string
+	// platform: the operator's key pays; own-key: only keys of users open it.
+	Access string
+	// Price of a million input tokens that were not cached, in millionths of a US dollar.
+	InputMicrousd int64
+	// Price of a million input tokens read from the provider's cache, in millionths of a US dollar.
+	CachedInputMicrousd int64
+	// Price of a million output tokens, reasoning included, in millionths of a US dollar.
+	OutputMicrousd int64
+	// Tokens, input and output together.
+	ContextWindow int32
+	// Tokens of one reply, reasoning included.
+	OutputLimit int32
+	Reasoning   bool
+	Tools       bool
+	Images      bool
+	Files       bool
+	// Amounts of reasoning that can be asked for, rising; empty: no such control.
+	Efforts []string
+	// When it was first offered.
+	ListedAt time.Time
+	// When anything of it last changed.
+	UpdatedAt time.Time
+	// When it was found to be offered no more; null: it is offered.
+	RetiredAt *time.Time
+}
+
 // Messages reserved by a user in the current UTC day and month.
 type QuotaCounter struct {
 	UserID    uuid.UUID
@@ -70,6 +103,14 @@ type UserApiKey struct {
 	LastUsedAt *time.Time
 }
 
+// Built-in MCP servers a user has turned on or off; no row means as the catalog says.
+type UserMcpBuiltin struct {
+	UserID    uuid.UUID
+	Server    string
+	Enabled   bool
+	UpdatedAt time.Time
+}
+
 // MCP servers a user has added; header values are encrypted like keys.
 type UserMcpServer struct {
 	UserID            uuid.UUID
@@ -82,6 +123,9 @@ type UserMcpServer struct {
 	Enabled           bool
 	CreatedAt         time.Time
 	UpdatedAt         time.Time
+	HeaderNames       []string
+	Approval          string
+	Slot              int16
 }
 
 // Preferences of a user; no row means all defaults.
@@ -93,4 +137,6 @@ type UserSetting struct {
 	Preferences        json.RawMessage
 	CreatedAt          time.Time
 	UpdatedAt          time.Time
+	// Overrides when the user is asked before tools of MCP servers run; null: as each server says.
+	ToolApproval *string
 }

@@ -12,7 +12,7 @@ import (
 )
 
 const settingsGet = `-- name: SettingsGet :one
-SELECT default_model, reasoning_effort, custom_instructions, preferences, updated_at FROM public.user_settings
+SELECT default_model, reasoning_effort, custom_instructions, preferences, tool_approval, updated_at FROM public.user_settings
 `
 
 type SettingsGetRow struct {
@@ -20,6 +20,7 @@ type SettingsGetRow struct {
 	ReasoningEffort    *string
 	CustomInstructions string
 	Preferences        json.RawMessage
+	ToolApproval       *string
 	UpdatedAt          time.Time
 }
 
@@ -31,21 +32,23 @@ func (q *Queries) SettingsGet(ctx context.Context, db DBTX) (SettingsGetRow, err
 		&i.ReasoningEffort,
 		&i.CustomInstructions,
 		&i.Preferences,
+		&i.ToolApproval,
 		&i.UpdatedAt,
 	)
 	return i, err
 }
 
 const settingsPatch = `-- name: SettingsPatch :exec
-INSERT INTO public.user_settings AS s (user_id, default_model, reasoning_effort, custom_instructions, preferences, updated_at)
+INSERT INTO public.user_settings AS s (user_id, default_model, reasoning_effort, custom_instructions, preferences, tool_approval, updated_at)
 SELECT t.user_id, $1::text, $2::text,
-  coalesce($3::text, ''), coalesce($4::jsonb, '{}'), $5::timestamptz
+  coalesce($3::text, ''), coalesce($4::jsonb, '{}'), $5::text, $6::timestamptz
 FROM public.tenants t
 ON CONFLICT (user_id) DO UPDATE SET
-  default_model = CASE WHEN $6::boolean THEN excluded.default_model ELSE s.default_model END,
-  reasoning_effort = CASE WHEN $7::boolean THEN excluded.reasoning_effort ELSE s.reasoning_effort END,
-  custom_instructions = CASE WHEN $8::boolean THEN excluded.custom_instructions ELSE s.custom_instructions END,
-  preferences = CASE WHEN $9::boolean THEN excluded.preferences ELSE s.preferences END,
+  default_model = CASE WHEN $7::boolean THEN excluded.default_model ELSE s.default_model END,
+  reasoning_effort = CASE WHEN $8::boolean THEN excluded.reasoning_effort ELSE s.reasoning_effort END,
+  custom_instructions = CASE WHEN $9::boolean THEN excluded.custom_instructions ELSE s.custom_instructions END,
+  preferences = CASE WHEN $10::boolean THEN excluded.preferences ELSE s.preferences END,
+  tool_approval = CASE WHEN $11::boolean THEN excluded.tool_approval ELSE s.tool_approval END,
   updated_at = excluded.updated_at
 `
 
@@ -54,11 +57,13 @@ type SettingsPatchParams struct {
 	ReasoningEffort       *string
 	CustomInstructions    *string
 	Preferences           []byte
+	ToolApproval          *string
 	Now                   time.Time
 	SetDefaultModel       bool
 	SetReasoningEffort    bool
 	SetCustomInstructions bool
 	SetPreferences        bool
+	SetToolApproval       bool
 }
 
 // Sets the members whose flag is true and leaves the others as they are.
@@ -68,11 +73,13 @@ func (q *Queries) SettingsPatch(ctx context.Context, db DBTX, arg SettingsPatchP
 		arg.ReasoningEffort,
 		arg.CustomInstructions,
 		arg.Preferences,
+		arg.ToolApproval,
 		arg.Now,
 		arg.SetDefaultModel,
 		arg.SetReasoningEffort,
 		arg.SetCustomInstructions,
 		arg.SetPreferences,
+		arg.SetToolApproval,
 	)
 	return err
 }

@@ -24,12 +24,20 @@ import (
 // MaxInstructions is counted in characters.
 const MaxInstructions = 8000
 
+// What ToolApproval may be.
+const (
+	ApprovalAlways = "always"
+	ApprovalNever  = "never"
+)
+
 // Settings of a user. Nil and empty mean: nothing chosen.
 type Settings struct {
 	// DefaultModel is a model id of the catalog.
 	DefaultModel *string
 	// ReasoningEffort is "off", "low", "medium" or "high".
 	ReasoningEffort *string
+	// ToolApproval is "always" or "never": when to ask before tools of MCP servers run, whatever the servers' own rule.
+	ToolApproval *string
 	// CustomInstructions go before every conversation.
 	CustomInstructions string
 	// Preferences is a JSON object that only clients understand.
@@ -46,6 +54,7 @@ type Change[T any] struct {
 type Patch struct {
 	DefaultModel       Change[string]
 	ReasoningEffort    Change[string]
+	ToolApproval       Change[string]
 	CustomInstructions Change[string]
 	Preferences        Change[json.RawMessage]
 }
@@ -85,6 +94,7 @@ func (s *Service) Update(ctx context.Context, user auth.User, p Patch) (Settings
 	params := publicdb.SettingsPatchParams{
 		SetDefaultModel: p.DefaultModel.Set, DefaultModel: p.DefaultModel.Value,
 		SetReasoningEffort: p.ReasoningEffort.Set, ReasoningEffort: p.ReasoningEffort.Value,
+		SetToolApproval: p.ToolApproval.Set, ToolApproval: p.ToolApproval.Value,
 		SetCustomInstructions: p.CustomInstructions.Set, CustomInstructions: p.CustomInstructions.Value,
 		SetPreferences: p.Preferences.Set,
 		Now:            s.now(),
@@ -97,6 +107,9 @@ func (s *Service) Update(ctx context.Context, user auth.User, p Patch) (Settings
 	}
 	if effort := p.ReasoningEffort.Value; effort != nil && !llm.Effort(*effort).Valid() {
 		invalid.Field("reasoningEffort", "must be off, low, medium or high")
+	}
+	if approval := p.ToolApproval.Value; approval != nil && *approval != ApprovalAlways && *approval != ApprovalNever {
+		invalid.Field("toolApproval", "must be always or never")
 	}
 	if text := p.CustomInstructions.Value; text != nil {
 		switch {
@@ -151,6 +164,7 @@ func (s *Service) run(ctx context.Context, user auth.User, patch *publicdb.Setti
 	return Settings{
 		DefaultModel:       r.DefaultModel,
 		ReasoningEffort:    r.ReasoningEffort,
+		ToolApproval:       r.ToolApproval,
 		CustomInstructions: r.CustomInstructions,
 		Preferences:        r.Preferences,
 	}, nil

@@ -23,3 +23,13 @@ WHERE conversation_id = @conversation_id AND status = 'running';
 -- The trace of a run whose conversation was deleted meanwhile.
 DELETE FROM runs r
 WHERE r.id = @id AND r.status <> 'running' AND NOT EXISTS (SELECT FROM conversations c WHERE c.id = r.conversation_id);
+
+-- name: RunReplyReplace :execrows
+-- The reply of a run that went on with a stored one: the same message, with what came to it.
+UPDATE messages SET parts = @parts, metadata = @metadata, status = @status, size = @size
+WHERE id = @id AND conversation_id = @conversation_id AND role = 'assistant';
+
+-- name: RunTitle :execrows
+-- Replaces the title that was made from the first words; never one that the user gave, nor one that came meanwhile.
+UPDATE conversations SET title = @title
+WHERE id = @id AND title = @first_words AND NOT title_by_user;

@@ -1,0 +1,237 @@
+package completion
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"twobrains/internal/llm"
+	"twobrains/internal/problem"
+	"twobrains/internal/settings"
+	"twobrains/internal/stream"
+	"twobrains/internal/tenant"
+	"twobrains/internal/tenantdb"
+)
+
+// maxReason bounds what a user may say to a decision, in characters.
+const maxReason = 1000
+
+// continued is a stored reply that a run goes on with, after the user has answered its requests for approval.
+type continued struct {
+	parts, metadata json.RawMessage
+	// usage and cost of the runs before, and the characters of text.
+	usage llm.Usage
+	cost  int64
+	size  int
+	model string
+	// resumed: what the run has of it is whole, and may be stored in its place.
+	resumed bool
+}
+
+// asks says whether the user is asked before a call.
+func (r *run) asks(call llm.ToolCall) bool {
+	t, ok := r.tool(call.Name)
+	switch {
+	case !ok:
+		return false
+	case t.Dynamic && r.approval == settings.ApprovalAlways:
+		return true
+	case t.Dynamic && r.approval == settings.ApprovalNever:
+		return false
+	}
+	return t.NeedsApproval
+}
+
+// ask requests approval of the calls that need it, and returns the others.
+func (r *run) ask(reply *stream.Assembler, calls []llm.ToolCall) (rest []llm.ToolCall, asked bool) {
+	for _, call := range calls {
+		if r.asks(call) && reply.RequestApproval(call.ID, newApprovalID()) == nil {
+			asked = true
+			continue
+		}
+		rest = append(rest, call)
+	}
+	return rest, asked
+}
+
+func newApprovalID() string { return "apr_" + uuid.Must(uuid.NewV7()).String() }
+
+// parseDecisions reads the user's answers from an assistant message as clients send it. All else in it is ignored: the
+// calls are in the database.
+func (in *body) parseDecisions(raw json.RawMessage, path string, req *request, invalid *problem.Error) {
+	var message struct {
+		ID    string            `json:"id"`
+		Parts []json.RawMessage `json:"parts"`
+	}
+	if json.Unmarshal(raw, &message) != nil {
+		invalid.Field(path, "must be a message object with id, role and parts")
+		return
+	}
+	if message.ID != req.target {
+		invalid.Field(path+".id", "must be the id in messageId")
+	}
+	for i, part := range message.Parts {
+		where := fmt.Sprintf("%s.parts[%d]", path, i)
+		var p struct {
+			State      string `json:"state"`
+			ToolCallID string `json:"toolCallId"`
+			Approval   struct {
+				ID       string `json:"id"`
+				Approved *bool  `json:"approved"`
+				Reason   string `json:"reason"`
+			} `json:"approval"`
+		}
+		if json.Unmarshal(part, &p) != nil {
+			invalid.Field(where, "must be a part object")
+			continue
+		}
+		if p.State != "approval-responded" {
+			continue
+		}
+		switch {
+		case p.Approval.ID == "" || p.ToolCallID == "" || p.Approval.Approved == nil:
+			invalid.Field(where+".approval", "must have id and approved, and its part a toolCallId")
+		case utf8.RuneCountInString(p.Approval.Reason) > maxReason:
+			invalid.Field(where+".approval.reason", fmt.Sprintf("must not exceed %d characters", maxReason))
+		default:
+			req.decisions = append(req.decisions, decision{
+				Decision: stream.Decision{ApprovalID: p.Approval.ID, CallID: p.ToolCallID, Approved: *p.Approval.Approved, Reason: p.Approval.Reason},
+				path:     where + ".approval",
+			})
+		}
+	}
+	if len(req.decisions) == 0 && len(invalid.Fields) == 0 {
+		invalid.Field(path+".parts", "must hold an answer to a request for approval")
+	}
+}
+
+// decision is one answer, and where in the request it stands.
+type decision struct {
+	stream.Decision
+	path string
+}
+
+// resume finds the stored reply that the user's decisions are about and checks them against it.
+func (r *run) resume(ctx context.Context, tx *tenant.Tx) (userMessageID string, err error) {
+	last, err := r.tenants.ConversationLock(ctx, tx, r.req.conversation)
+	if isNoRows(err) {
+		return "", problem.New(problem.CodeNotFound, "There is no such conversation.")
+	}
+	if err != nil {
+		return "", err
+	}
+	target, err := r.target(ctx, tx)
+	if err != nil {
+		return "", err
+	}
+	if target == nil || target.ConversationID != r.req.conversation || target.Role != "assistant" {
+		return "", problem.New(problem.CodeNotFound, "There is no such reply in this conversation.")
+	}
+	if target.Seq != last {
+		return "", problem.New(problem.CodeConflict, "The conversation has gone on; this reply waits for no answer any more.")
+	}
+	if err := r.checkDecisions(target.Parts); err != nil {
+		return "", err
+	}
+	if r.continues, err = readContinued(target); err != nil {
+		return "", err
+	}
+	r.messageID = target.ID
+	asked, err := r.tenants.MessageList(ctx, tx, tenantdb.MessageListParams{ConversationID: r.req.conversation, BeforeSeq: target.Seq, RowLimit: 1})
+	if err != nil {
+		return "", err
+	}
+	if len(asked) == 0 || asked[0].Role != "user" {
+		return "", problem.New(problem.CodeConflict, "There is no message of yours to answer there.")
+	}
+	return asked[0].ID, nil
+}
+
+// checkDecisions compares the answers with the questions: each must be to a stored one, and all must be answered.
+func (r *run) checkDecisions(parts json.RawMessage) error {
+	approvals, err := stream.Approvals(parts)
+	if err != nil {
+		return err
+	}
+	stored, pending := map[string]stream.Approval{}, 0
+	for _, a := range approvals {
+		stored[a.ID] = a
+		if a.Pending {
+			pending++
+		}
+	}
+	if pending == 0 {
+		return problem.New(problem.CodeConflict, "This reply waits for no answer any more.")
+	}
+	invalid := problem.New(problem.CodeInvalid, "These answers do not fit what was asked.")
+	answered := map[string]bool{}
+	for _, d := range r.req.decisions {
+		a, ok := stored[d.ApprovalID]
+		switch {
+		case !ok || a.CallID != d.CallID:
+			invalid.Field(d.path, "nobody asked for this approval")
+		case answered[d.ApprovalID]:
+			invalid.Field(d.path, "answers twice")
+		case a.Pending:
+			answered[d.ApprovalID] = true
+		}
+	}
+	if len(invalid.Fields) == 0 && len(answered) < pending {
+		invalid.Field("messages", "must answer all requests for approval at once")
+	}
+	if len(invalid.Fields) > 0 {
+		return invalid
+	}
+	return nil
+}
+
+func readContinued(target *tenantdb.MessageGetRow) (*continued, error) {
+	var metadata struct {
+		Model string `json:"model"`
+		Usage struct {
+			Input     int64 `json:"inputTokens"`
+			Cached    int64 `json:"cachedInputTokens"`
+			Output    int64 `json:"outputTokens"`
+			Reasoning int64 `json:"reasoningTokens"`
+		} `json:"usage"`
+		Cost int64 `json:"costMicroUsd"`
+	}
+	var texts []struct{ Type, Text string }
+	if err := json.Unmarshal(target.Metadata, &metadata); err != nil {
+		return nil, fmt.Errorf("read metadata: %w", err)
+	}
+	if err := json.Unmarshal(target.Parts, &texts); err != nil {
+		return nil, fmt.Errorf("read parts: %w", err)
+	}
+	c := &continued{parts: target.Parts, metadata: target.Metadata, cost: metadata.Cost, model: metadata.Model}
+	c.usage = llm.Usage{Input: metadata.Usage.Input, CachedInput: metadata.Usage.Cached, Output: metadata.Usage.Output, Reasoning: metadata.Usage.Reasoning}
+	for _, p := range texts {
+		if p.Type == "text" {
+			c.size += len(p.Text)
+		}
+	}
+	return c, nil
+}
+
+// begin starts the reply, or takes up the stored one and runs what the user has approved.
+func (r *run) begin(ctx context.Context, reply *stream.Assembler) error {
+	if r.continues == nil {
+		_ = reply.Start()
+		r.openTools(ctx, reply)
+		return nil
+	}
+	decisions := make([]stream.Decision, len(r.req.decisions))
+	for i, d := range r.req.decisions {
+		decisions[i] = d.Decision
+	}
+	if err := reply.Resume(r.continues.parts, r.continues.metadata, decisions); err != nil {
+		return fmt.Errorf("resume reply: %w", err)
+	}
+	r.continues.resumed = true
+	r.openTools(ctx, reply)
+	r.runTools(ctx, reply, reply.Calls())
+	return nil
+}

@@ -1,0 +1,61 @@
+package completion
+
+import (
+	"fmt"
+
+	"twobrains/internal/llm/catalog"
+	"twobrains/internal/tenantdb"
+)
+
+// maxHistory bounds the messages given to a model, whatever its window.
+const maxHistory = 200
+
+// charsPerToken is how many characters of text a token has at least, on average and in most languages: the history is cut
+// by characters, since every provider counts tokens in its own way.
+const charsPerToken = 3
+
+// budget is how many characters of history may be read: what the model's window leaves beside its reply. Where the
+// model is still to be chosen the largest window counts, and readHistory cuts.
+func (r *run) budget() int64 {
+	window := 0
+	for _, m := range r.opts.Catalog.Models() {
+		if r.req.model == "" || r.req.model == m.ID {
+			window = max(window, inputWindow(m))
+		}
+	}
+	return int64(window) * charsPerToken
+}
+
+func inputWindow(m catalog.Model) int {
+	return max(m.ContextWindow-min(m.OutputLimit, m.ContextWindow/2), m.ContextWindow/4)
+}
+
+// readHistory keeps the newest messages that fit the model, and begins with one of the user's.
+func (r *run) readHistory(rows []tenantdb.MessageHistoryRow) error {
+	left := int64(inputWindow(r.model)) * charsPerToken
+	first := len(rows)
+	for first > 0 {
+		size := int64(len(rows[first-1].Parts))
+		if first < len(rows) && size > left {
+			break
+		}
+		left -= size
+		first--
+	}
+	for first < len(rows)-1 && rows[first].Role != "user" {
+		first++
+	}
+	r.history, r.userText, r.asked = nil, 0, len(rows)
+	for _, row := range rows[first:] {
+		if r.continues != nil && row.ID == r.messageID {
+			continue // the reply itself, which its run adds
+		}
+		messages, err := r.files.Messages(row.Role, row.Parts)
+		if err != nil {
+			return fmt.Errorf("message %s: %w", row.ID, err)
+		}
+		r.history = append(r.history, messages...)
+		r.userText += int64(len(row.Parts))
+	}
+	return nil
+}
