@@ -24,7 +24,7 @@ func migrateCommand() *cli.Command {
 				Usage: "migrate; run again it changes nothing, run twice at once one waits",
 				Flags: []cli.Flag{&cli.BoolFlag{Name: "dry-run", Usage: "do it all and roll back"}},
 				Action: withConfig(func(ctx context.Context, c *cli.Command, cfg *config.Config, db *tenant.DB) error {
-					return migrateUp(ctx, cfg, db, c.Bool("dry-run"), c.Root().Writer)
+					return migrateUp(ctx, db, c.Bool("dry-run"), c.Root().Writer)
 				}),
 			},
 			{
@@ -84,20 +84,12 @@ func withConfig(action func(context.Context, *cli.Command, *config.Config, *tena
 	}
 }
 
-func migrateUp(ctx context.Context, cfg *config.Config, db *tenant.DB, dryRun bool, out io.Writer) error {
-	if err := api.CheckModels(cfg); err != nil {
-		return fmt.Errorf("nothing was changed: %w", err)
-	}
+func migrateUp(ctx context.Context, db *tenant.DB, dryRun bool, out io.Writer) error {
 	steps := 0
 	err := db.Migrate(ctx, dryRun, func(s tenant.Step) {
 		steps++
 		fmt.Fprintf(out, "%s %d %s\n", s.Brain, s.Version, s.Name)
 	})
-	if err == nil && !dryRun {
-		if err := api.SyncModels(ctx, cfg, db); err != nil {
-			return fmt.Errorf("migrated, but the list of models was not written: %w", err)
-		}
-	}
 	switch {
 	case err != nil:
 		return fmt.Errorf("nothing was changed: %w", err)

@@ -66,7 +66,7 @@ func OpenDB(c *config.Config, log *slog.Logger, r prometheus.Registerer) (*tenan
 	}
 	return tenant.New(tenant.Options{
 		URL: c.Storage.DatabaseURL, OwnerURL: c.Storage.OwnerURL, Keys: keys,
-		PublicMigrations: tern.Public(), TenantMigrations: tern.Tenant(),
+		PublicMigrations: tern.Public(), TenantMigrations: tern.Tenant(), Sync: SyncModels(c),
 		Lanes: c.Storage.Lanes, Provisioners: c.Storage.Provisioners,
 		Logger: log, Registerer: r,
 	})

@@ -31,11 +31,13 @@ func (s *Server) takeBody(c *fiber.Ctx) error {
 		return c.Next()
 	}
 	if isUpload(c) {
-		err := c.Next()
-		if c.Locals(bodyTaken{}) == nil {
-			abandonBody(c)
-		}
-		return err
+		// A panic must not leave the rest of the body on the connection either.
+		defer func() {
+			if c.Locals(bodyTaken{}) == nil {
+				abandonBody(c)
+			}
+		}()
+		return c.Next()
 	}
 	limit := s.config.Server.MaxBodyBytes
 	if c.Request().Header.ContentLength() > limit {

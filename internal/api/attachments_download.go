@@ -93,7 +93,7 @@ func parseRange(header string, size int) (first, end int, ok bool) {
 		if err != nil || last < first {
 			return 0, 0, false
 		}
-		end = min(size, last+1)
+		end = min(size-1, last) + 1
 	}
 	return first, end, true
 }

@@ -63,31 +63,26 @@ func catalogOf(c *config.Config) (*catalog.Catalog, error) {
 	return models, nil
 }
 
-// CheckModels reports what is wrong with the configured list of models.
-func CheckModels(c *config.Config) error {
-	_, err := catalogOf(c)
-	return err
-}
-
 // SyncModels writes the models that the configuration offers into the public brain, so that SQL can join their prices, and
 // marks those that are offered no more. Run again it changes nothing.
-func SyncModels(ctx context.Context, c *config.Config, db *tenant.DB) error {
-	models, err := catalogOf(c)
-	if err != nil {
-		return err
-	}
-	q, now := publicdb.New(), time.Now().UTC()
-	return db.Public(ctx, func(tx *tenant.Tx) error {
-		listed := []string{}
+func SyncModels(c *config.Config) func(context.Context, tenant.DBTX) error {
+	return func(ctx context.Context, db tenant.DBTX) error {
+		models, err := catalogOf(c)
+		if err != nil {
+			return err
+		}
+		q, now, listed := publicdb.New(), time.Now().UTC(), []string{}
 		for _, m := range models.Models() {
 			listed = append(listed, m.ID)
-			tenant.QueueExec(tx, func(db tenant.DBTX) error { return q.ModelPut(ctx, db, modelRow(m, now)) })
+			if err := q.ModelPut(ctx, db, modelRow(m, now)); err != nil {
+				return fmt.Errorf("list model: %w", err)
+			}
 		}
-		tenant.Queue(tx, func(db tenant.DBTX) (int64, error) {
-			return q.ModelRetire(ctx, db, publicdb.ModelRetireParams{Now: now, Listed: listed})
-		})
+		if _, err := q.ModelRetire(ctx, db, publicdb.ModelRetireParams{Now: now, Listed: listed}); err != nil {
+			return fmt.Errorf("retire models: %w", err)
+		}
 		return nil
-	})
+	}
 }
 
 func modelRow(m catalog.Model, now time.Time) publicdb.ModelPutParams {

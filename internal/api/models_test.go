@@ -8,6 +8,7 @@ import (
 
 	"twobrains/internal/api"
 	"twobrains/internal/api/apitest"
+	"twobrains/internal/tenant"
 )
 
 func TestModelsSayWhoseKeyIsNeeded(t *testing.T) {
@@ -59,19 +60,22 @@ func TestModelsAreSynced(t *testing.T) {
 	ctx, super := t.Context(), s.Database.Superuser(t)
 	cfg := *s.App.Config
 	file := filepath.Join(t.TempDir(), "models.json")
+	sync := func() {
+		t.Helper()
+		db := s.Database.Kernel(t, func(o *tenant.Options) { o.Sync = api.SyncModels(&cfg) })
+		if err := db.Migrate(ctx, false, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
 	write := func(models string) {
 		t.Helper()
 		if err := os.WriteFile(file, []byte(`{"models":[`+models+`]}`), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		cfg.Models.File = file
-		if err := api.SyncModels(ctx, &cfg, s.Database.DB); err != nil {
-			t.Fatal(err)
-		}
+		sync()
 	}
-	if err := api.SyncModels(ctx, &cfg, s.Database.DB); err != nil {
-		t.Fatal(err)
-	}
+	sync()
 	state := func(id string) (input int64, updated time.Time, retired bool) {
 		t.Helper()
 		if err := super.QueryRow(ctx, "SELECT input_microusd, updated_at, retired_at IS NOT NULL FROM public.models WHERE id = $1", id).Scan(&input, &updated, &retired); err != nil {
@@ -83,9 +87,7 @@ func TestModelsAreSynced(t *testing.T) {
 	if input != 100_000 || retired {
 		t.Errorf("got %d, retired %v", input, retired)
 	}
-	if err := api.SyncModels(ctx, &cfg, s.Database.DB); err != nil {
-		t.Fatal(err)
-	}
+	sync()
 	if _, again, _ := state("openai:gpt-6-luna"); !again.Equal(first) {
 		t.Error("written although nothing changed")
 	}
@@ -98,9 +100,7 @@ func TestModelsAreSynced(t *testing.T) {
 		t.Errorf("got %d, retired %v", input, retired)
 	}
 	cfg.Models.File = ""
-	if err := api.SyncModels(ctx, &cfg, s.Database.DB); err != nil {
-		t.Fatal(err)
-	}
+	sync()
 	if _, _, retired := state("openai:gpt-6-luna"); retired {
 		t.Error("offered again, and retired still")
 	}

@@ -138,8 +138,8 @@ func (a *App) wireChat(d *Deps, o AppOptions) error {
 	a.Completions, err = completion.New(completion.Options{
 		DB: a.DB, Catalog: models, Providers: providers, Factories: factories, Keys: d.Keys, Logs: logs, InstanceID: instance, Version: o.Version,
 		Tools: demoTools(), Servers: d.MCP, MCP: client, Search: exa.New(exa.Options{BaseURL: c.Models.ExaBaseURL, HTTPClient: search}),
-		Titles:       c.Models.Titles,
-		Quota:        completion.Quota{Day: c.Limits.QuotaDay, Month: c.Limits.QuotaMonth},
+		Titles: c.Models.Titles,
+		Quota:  completion.Quota{Day: c.Limits.QuotaDay, Month: c.Limits.QuotaMonth}, AttachmentTotal: int64(c.Limits.AttachmentTotalBytes),
 		DefaultModel: c.Models.DefaultModel, MaxMessageChars: c.Limits.MaxMessageChars,
 		MaxRuns: c.Limits.MaxStreams, RunTimeout: c.Limits.RunTimeout,
 		Clock: o.Clock, Logger: a.Log, Registerer: a.Registry,

@@ -71,7 +71,7 @@ func Detect(name, declared string, data []byte) (string, error) {
 			return "", errFalse(sniffed)
 		}
 		return sniffed, nil
-	case sniffed == "text/html", isMarkup(data):
+	case isMarkup(data):
 		return "", problem.New(problem.CodeUnsupportedMediaType, "HTML and SVG files are not accepted: they could run scripts.")
 	case !isText(data):
 		return "", problem.New(problem.CodeUnsupportedMediaType,

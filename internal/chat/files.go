@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -37,6 +38,8 @@ type FileRef struct {
 	makers []string
 }
 
+var mediaType = regexp.MustCompile(`^[a-z]{1,32}/[A-Za-z0-9.+-]{1,67}$`)
+
 func parseFilePart(part userPart) (userPart, FileRef, complaint) {
 	id, ok := attachment.ParseURL(part.URL)
 	switch {
@@ -48,6 +51,8 @@ func parseFilePart(part userPart) (userPart, FileRef, complaint) {
 		return part, FileRef{}, complaint{".url", "must be that of an attachment: upload the file to " + attachment.Path + " first"}
 	case part.MediaType == "":
 		return part, FileRef{}, complaint{".mediaType", "is required"}
+	case !mediaType.MatchString(part.MediaType):
+		return part, FileRef{}, complaint{".mediaType", "must be a media type, such as image/png"}
 	}
 	stored := userPart{Type: part.Type, MediaType: part.MediaType, URL: part.URL}
 	if part.Filename != "" {
@@ -252,7 +257,7 @@ func errNotTaken(m catalog.Model, mediaType string) error {
 }
 
 // QueueStore queues the storing of a file that a model made, after the statement that stores the reply: where the conversation
-// is gone, so is the file.
+// is gone, so is the file. It is left out, too, where the user's files would exceed TotalBytes, if that is not 0.
 func QueueStore(ctx context.Context, tx *tenant.Tx, conversation string, p tenantdb.AttachmentStoreParams) {
 	p.ConversationID = conversation
 	tenant.QueueExec(tx, func(db tenant.DBTX) error { return tenantdb.New().AttachmentStore(ctx, db, p) })

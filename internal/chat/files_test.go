@@ -213,6 +213,43 @@ func TestFilesOfAHistory(t *testing.T) {
 	require.Equal(t, note, messages[3].Parts[1])
 }
 
+// What models make counts against the user's total, and is left out where it would exceed it.
+func TestFilesThatModelsMakeFitTheTotal(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	ctx := t.Context()
+	b.upload(t, b.user, 10_000)
+	require.NoError(t, b.send(t, "c", ""))
+	fits, large, small, unbounded := uuid.New(), uuid.New(), uuid.New(), uuid.New()
+	require.NoError(t, b.tx(t, func(tx *tenant.Tx) error {
+		for _, f := range []tenantdb.AttachmentStoreParams{
+			{ID: fits, Data: make([]byte, 10_000), TotalBytes: 20_000},
+			{ID: large, Data: make([]byte, 10_000), TotalBytes: 24_096},
+			{ID: small, Data: []byte("counts as 4 KiB"), TotalBytes: 24_095},
+			{ID: unbounded, Data: make([]byte, 10_000)},
+		} {
+			f.MediaType, f.Now = "image/png", time.Now()
+			chat.QueueStore(ctx, tx, "c", f)
+		}
+		return nil
+	}))
+	for _, id := range []uuid.UUID{fits, unbounded} {
+		_, err := b.files.Get(ctx, b.user, id)
+		require.NoError(t, err)
+	}
+	for _, id := range []uuid.UUID{large, small} {
+		_, err := b.files.Get(ctx, b.user, id)
+		require.True(t, problem.HasCode(err, problem.CodeNotFound), "%v", err)
+	}
+	small = uuid.New()
+	require.NoError(t, b.tx(t, func(tx *tenant.Tx) error {
+		chat.QueueStore(ctx, tx, "c", tenantdb.AttachmentStoreParams{ID: small, MediaType: "image/png", Data: []byte("x"), Now: time.Now(), TotalBytes: 30_000 + 4096})
+		return nil
+	}))
+	_, err := b.files.Get(ctx, b.user, small)
+	require.NoError(t, err)
+}
+
 func TestTakes(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {

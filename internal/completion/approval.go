@@ -27,6 +27,12 @@ type continued struct {
 	cost  int64
 	size  int
 	model string
+	// status of the message as it is stored.
+	status string
+	// answered counts the messages that took the user's answers: one, or none if another run was faster.
+	answered *tenant.Result[int64]
+	// bound are the tools that the user was asked about, by call.
+	bound map[string]string
 	// resumed: what the run has of it is whole, and may be stored in its place.
 	resumed bool
 }
@@ -45,14 +51,21 @@ func (r *run) asks(call llm.ToolCall) bool {
 	return t.NeedsApproval
 }
 
-// ask requests approval of the calls that need it, and returns the others.
+// ask requests approval of the calls that need it, and returns the others. A call that the user cannot be asked about is not
+// made.
 func (r *run) ask(reply *stream.Assembler, calls []llm.ToolCall) (rest []llm.ToolCall, asked bool) {
 	for _, call := range calls {
-		if r.asks(call) && reply.RequestApproval(call.ID, newApprovalID()) == nil {
-			asked = true
+		if !r.asks(call) {
+			rest = append(rest, call)
 			continue
 		}
-		rest = append(rest, call)
+		t, _ := r.tool(call.Name)
+		if err := reply.RequestApproval(call.ID, newApprovalID(), r.fingerprint(t)); err != nil {
+			r.log.Error("requesting approval", "run", r.id, "error", err)
+			_ = reply.ToolError(call.ID, "You could not be asked about this call; it was not made.")
+			continue
+		}
+		asked = true
 	}
 	return rest, asked
 }
@@ -140,6 +153,9 @@ func (r *run) resume(ctx context.Context, tx *tenant.Tx) (userMessageID string, 
 		return "", err
 	}
 	r.messageID = target.ID
+	if err := r.queueAnswer(ctx, tx, target); err != nil {
+		return "", err
+	}
 	asked, err := r.tenants.MessageList(ctx, tx, tenantdb.MessageListParams{ConversationID: r.req.conversation, BeforeSeq: target.Seq, RowLimit: 1})
 	if err != nil {
 		return "", err
@@ -148,6 +164,38 @@ func (r *run) resume(ctx context.Context, tx *tenant.Tx) (userMessageID string, 
 		return "", problem.New(problem.CodeConflict, "There is no message of yours to answer there.")
 	}
 	return asked[0].ID, nil
+}
+
+// queueAnswer stores the decisions with the run: whatever becomes of it, what was answered is not asked, and not done, again.
+func (r *run) queueAnswer(ctx context.Context, tx *tenant.Tx, target *tenantdb.MessageGetRow) error {
+	answered, err := stream.Answer(target.Parts, r.decided())
+	if err != nil {
+		return fmt.Errorf("answer reply: %w", err)
+	}
+	r.continues.answered = tenant.Queue(tx, func(db tenant.DBTX) (int64, error) {
+		return r.tenants.RunReplyAnswer(ctx, db, tenantdb.RunReplyAnswerParams{
+			Parts: answered, ID: target.ID, ConversationID: r.req.conversation, ApprovalID: r.req.decisions[0].ApprovalID,
+		})
+	}).Proves()
+	return nil
+}
+
+// checkAnswered says, after the round trip, whether the answers were the first.
+func (c *continued) checkAnswered() error {
+	if c != nil && c.answered.Value() == 0 {
+		return problem.New(problem.CodeConflict, noAnswerAwaited)
+	}
+	return nil
+}
+
+const noAnswerAwaited = "This reply waits for no answer any more."
+
+func (r *run) decided() []stream.Decision {
+	decisions := make([]stream.Decision, len(r.req.decisions))
+	for i, d := range r.req.decisions {
+		decisions[i] = d.Decision
+	}
+	return decisions
 }
 
 // checkDecisions compares the answers with the questions: each must be to a stored one, and all must be answered.
@@ -164,7 +212,7 @@ func (r *run) checkDecisions(parts json.RawMessage) error {
 		}
 	}
 	if pending == 0 {
-		return problem.New(problem.CodeConflict, "This reply waits for no answer any more.")
+		return problem.New(problem.CodeConflict, noAnswerAwaited)
 	}
 	invalid := problem.New(problem.CodeInvalid, "These answers do not fit what was asked.")
 	answered := map[string]bool{}
@@ -206,12 +254,20 @@ func readContinued(target *tenantdb.MessageGetRow) (*continued, error) {
 	if err := json.Unmarshal(target.Parts, &texts); err != nil {
 		return nil, fmt.Errorf("read parts: %w", err)
 	}
-	c := &continued{parts: target.Parts, metadata: target.Metadata, cost: metadata.Cost, model: metadata.Model}
+	c := &continued{parts: target.Parts, metadata: target.Metadata, cost: metadata.Cost, model: metadata.Model, status: target.Status}
 	c.usage = llm.Usage{Input: metadata.Usage.Input, CachedInput: metadata.Usage.Cached, Output: metadata.Usage.Output, Reasoning: metadata.Usage.Reasoning}
 	for _, p := range texts {
 		if p.Type == "text" {
 			c.size += len(p.Text)
 		}
+	}
+	approvals, err := stream.Approvals(target.Parts)
+	if err != nil {
+		return nil, err
+	}
+	c.bound = map[string]string{}
+	for _, a := range approvals {
+		c.bound[a.CallID] = a.Tool
 	}
 	return c, nil
 }
@@ -223,11 +279,7 @@ func (r *run) begin(ctx context.Context, reply *stream.Assembler) error {
 		r.openTools(ctx, reply)
 		return nil
 	}
-	decisions := make([]stream.Decision, len(r.req.decisions))
-	for i, d := range r.req.decisions {
-		decisions[i] = d.Decision
-	}
-	if err := reply.Resume(r.continues.parts, r.continues.metadata, decisions); err != nil {
+	if err := reply.Resume(r.continues.parts, r.continues.metadata, r.decided()); err != nil {
 		return fmt.Errorf("resume reply: %w", err)
 	}
 	r.continues.resumed = true

@@ -2,8 +2,10 @@ package completion
 
 import (
 	"fmt"
+	"slices"
 
 	"twobrains/internal/llm/catalog"
+	"twobrains/internal/stream"
 	"twobrains/internal/tenantdb"
 )
 
@@ -23,7 +25,11 @@ func (r *run) budget() int64 {
 			window = max(window, inputWindow(m))
 		}
 	}
-	return int64(window) * charsPerToken
+	budget := int64(window) * charsPerToken
+	if r.continues != nil { // the newest message, which its run adds by itself
+		budget += int64(len(r.continues.parts))
+	}
+	return budget
 }
 
 func inputWindow(m catalog.Model) int {
@@ -32,7 +38,12 @@ func inputWindow(m catalog.Model) int {
 
 // readHistory keeps the newest messages that fit the model, and begins with one of the user's.
 func (r *run) readHistory(rows []tenantdb.MessageHistoryRow) error {
+	r.history, r.userText, r.asked = nil, 0, len(rows)
 	left := int64(inputWindow(r.model)) * charsPerToken
+	if r.continues != nil { // the reply itself, which its run adds
+		left -= int64(len(r.continues.parts))
+		rows = slices.DeleteFunc(rows, func(row tenantdb.MessageHistoryRow) bool { return row.ID == r.messageID })
+	}
 	first := len(rows)
 	for first > 0 {
 		size := int64(len(rows[first-1].Parts))
@@ -45,12 +56,12 @@ func (r *run) readHistory(rows []tenantdb.MessageHistoryRow) error {
 	for first < len(rows)-1 && rows[first].Role != "user" {
 		first++
 	}
-	r.history, r.userText, r.asked = nil, 0, len(rows)
 	for _, row := range rows[first:] {
-		if r.continues != nil && row.ID == r.messageID {
-			continue // the reply itself, which its run adds
+		parts, err := stream.CloseLost(row.Parts)
+		if err != nil {
+			return fmt.Errorf("message %s: %w", row.ID, err)
 		}
-		messages, err := r.files.Messages(row.Role, row.Parts)
+		messages, err := r.files.Messages(row.Role, parts)
 		if err != nil {
 			return fmt.Errorf("message %s: %w", row.ID, err)
 		}

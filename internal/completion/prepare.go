@@ -88,6 +88,9 @@ type run struct {
 	// files of the history, and those made in this run.
 	files    chat.Files
 	userText int64
+	// requested: a model was asked; acted: a tool was called. Who stops the run then has used what was charged for.
+	requested bool
+	acted     atomic.Bool
 	// asked counts the messages that the model gets to read.
 	asked int
 }
@@ -146,6 +149,9 @@ func (r *run) prepare(ctx context.Context) error {
 			return r.writeError(err)
 		}
 		if err := claim.Check(); err != nil {
+			return err
+		}
+		if err := r.continues.checkAnswered(); err != nil {
 			return err
 		}
 		r.notices, r.servers = nil, nil

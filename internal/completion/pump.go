@@ -37,6 +37,8 @@ type outcome struct {
 	estimated bool
 
 	produced bool
+	// spent: what was charged for is not given back.
+	spent    bool
 	parts    json.RawMessage
 	metadata json.RawMessage
 	textSize int
@@ -58,7 +60,8 @@ func (r *run) pump(log stream.Log) {
 	reply := stream.NewAssembler(log, stream.Options{MessageID: r.messageID, Metadata: r.startMetadata(), Dynamic: r.isDynamic, HoldEnd: true})
 	out := r.generate(ctx, reply)
 	out.produced = reply.Produced()
-	if out.usage == (llm.Usage{}) && out.produced {
+	out.spent = out.produced || out.status == statusAborted && (r.requested || r.acted.Load())
+	if out.usage == (llm.Usage{}) && (out.produced || out.spent && r.requested) {
 		out.usage, out.estimated = r.estimate(reply), true
 	}
 	r.finish(reply, &out)
@@ -141,6 +144,7 @@ func (r *run) step(ctx context.Context, reply *stream.Assembler, usage *llm.Usag
 		request.Tools = append(request.Tools, t.Tool)
 	}
 	reason := llm.FinishOther
+	r.requested = r.requested || ctx.Err() == nil
 	for event, err := range r.provider.Stream(ctx, request) {
 		if err != nil {
 			return "", err
@@ -251,5 +255,9 @@ func encode(v any) json.RawMessage {
 
 // estimate guesses the usage of a reply whose provider gave none.
 func (r *run) estimate(reply *stream.Assembler) llm.Usage {
-	return llm.Usage{Input: r.userText/4 + 1, Output: int64(len(reply.Text()))/4 + 1}
+	guess := llm.Usage{Input: r.userText/4 + 1}
+	if reply.Produced() {
+		guess.Output = int64(len(reply.Text()))/4 + 1
+	}
+	return guess
 }

@@ -62,6 +62,8 @@ type Options struct {
 	Version string
 
 	Quota Quota
+	// AttachmentTotal bounds the files of a user, in bytes; one that a model made and that does not fit is left out. 0: no bound.
+	AttachmentTotal int64
 	// DefaultModel is used where neither request nor settings name one. Empty: the catalog's default.
 	DefaultModel string
 	// MaxMessageChars bounds a user message. Default 32,000.
@@ -99,6 +101,8 @@ type Service struct {
 	background sync.WaitGroup
 	late       context.Context
 	hurry      context.CancelFunc
+	// namings bounds the titles that are made at once.
+	namings chan struct{}
 }
 
 // New makes a Service.
@@ -115,7 +119,7 @@ func New(opts Options) (*Service, error) {
 	s := &Service{
 		opts: opts, log: opts.Logger, now: opts.Clock,
 		tenants: tenantdb.New(), public: publicdb.New(), metrics: newMetrics(opts.Registerer),
-		active: map[stream.Key]*run{},
+		active: map[stream.Key]*run{}, namings: make(chan struct{}, maxNamings),
 	}
 	s.late, s.hurry = context.WithCancel(context.Background())
 	return s, nil

@@ -8,6 +8,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/google/uuid"
+
 	"twobrains/internal/chat"
 	"twobrains/internal/llm"
 	"twobrains/internal/llm/catalog"
@@ -27,6 +29,8 @@ const (
 	titleExcerpt = 2000
 	// titleAnswer is where a model that does not stop is left, in bytes.
 	titleAnswer = 2000
+	// maxNamings is how many titles a process makes at once; others wait.
+	maxNamings = 8
 )
 
 const titlePrompt = "You name conversations. Read the beginning of one and answer with its title and nothing else: at most six words, " +
@@ -41,13 +45,44 @@ func (r *run) nameLater(out outcome, text string) {
 	if !ok {
 		return
 	}
-	r.background.Go(func() {
-		ctx, cancel := context.WithTimeout(r.late, titleTimeout)
-		defer cancel()
-		if err := r.name(ctx, model, text); err != nil {
-			r.log.Warn("naming a conversation", "run", r.id, "model", model.ID, "error", err)
-		}
-	})
+	n := naming{
+		Service: r.Service, run: r.id, brain: r.brain, conversation: r.req.conversation, provider: r.provider, model: model,
+		source: r.keys.source, day: usage.Day(r.started), user: r.pseudonym(), firstWords: chat.TitleFrom(r.req.message.Text),
+		asked: "The user wrote:\n\n" + excerpt(r.req.message.Text) + "\n\nThe answer was:\n\n" + excerpt(text) + "\n\nThe title:",
+	}
+	r.background.Go(n.inBackground)
+}
+
+// naming is what is kept of a run to name its conversation.
+type naming struct {
+	*Service
+	run          uuid.UUID
+	brain        *tenant.Brain
+	conversation string
+	provider     llm.Provider
+	model        catalog.Model
+	source       KeySource
+	day          time.Time
+	// user is a pseudonym.
+	user       string
+	firstWords string
+	asked      string
+}
+
+// inBackground waits for its turn, and gives up in the end.
+func (n naming) inBackground() {
+	defer n.guard("naming a conversation", n.run)
+	ctx, cancel := context.WithTimeout(n.late, titleTimeout)
+	defer cancel()
+	select {
+	case n.namings <- struct{}{}:
+		defer func() { <-n.namings }()
+	case <-ctx.Done():
+		return
+	}
+	if err := n.name(ctx); err != nil {
+		n.log.Warn("naming a conversation", "run", n.run, "model", n.model.ID, "error", err)
+	}
 }
 
 // titleModel is a cheap model of the same provider, reached with the same key: what was said goes to nobody who has not
@@ -71,16 +106,15 @@ func (r *run) titleModel() (catalog.Model, bool) {
 const demoProvider = "demo"
 
 // name asks the model and stores what it says, together with what that cost.
-func (r *run) name(ctx context.Context, model catalog.Model, reply string) error {
-	asked := "The user wrote:\n\n" + excerpt(r.req.message.Text) + "\n\nThe answer was:\n\n" + excerpt(reply) + "\n\nThe title:"
+func (n naming) name(ctx context.Context) error {
 	request := llm.Request{
-		Model: model.ProviderModel(), System: titlePrompt, Effort: model.Effort(llm.EffortOff, false), User: r.pseudonym(),
-		Messages: []llm.Message{{Role: llm.RoleUser, Parts: []llm.Part{llm.Text{Text: asked}}}},
+		Model: n.model.ProviderModel(), System: titlePrompt, Effort: n.model.Effort(llm.EffortOff, false), User: n.user,
+		Messages: []llm.Message{{Role: llm.RoleUser, Parts: []llm.Part{llm.Text{Text: n.asked}}}},
 	}
 	var answer strings.Builder
 	var used llm.Usage
 	var failure error
-	for event, err := range r.provider.Stream(ctx, request) {
+	for event, err := range n.provider.Stream(ctx, request) {
 		if err != nil {
 			failure = err
 			break
@@ -100,26 +134,27 @@ func (r *run) name(ctx context.Context, model catalog.Model, reply string) error
 	if failure == nil {
 		title = cleanTitle(answer.String())
 	}
-	if used.IsZero() && title == "" {
+	if used.IsZero() && answer.Len() == 0 {
 		return failure
 	}
-	return errors.Join(failure, r.storeTitle(ctx, model, title, used))
+	if used.IsZero() { // the provider does not say, or was left before it did
+		used = llm.Usage{Input: int64(len(titlePrompt)+len(n.asked))/4 + 1, Output: int64(answer.Len())/4 + 1}
+	}
+	return errors.Join(failure, n.store(ctx, title, used))
 }
 
-func (r *run) storeTitle(ctx context.Context, model catalog.Model, title string, used llm.Usage) error {
-	return r.brain.Tx(context.WithoutCancel(ctx), func(tx *tenant.Tx) error {
+func (n naming) store(ctx context.Context, title string, used llm.Usage) error {
+	return n.brain.Tx(context.WithoutCancel(ctx), func(tx *tenant.Tx) error {
 		if title != "" {
 			tenant.Queue(tx, func(db tenant.DBTX) (int64, error) {
-				return r.tenants.RunTitle(ctx, db, tenantdb.RunTitleParams{
-					ID: r.req.conversation, Title: title, FirstWords: chat.TitleFrom(r.req.message.Text),
-				})
+				return n.tenants.RunTitle(ctx, db, tenantdb.RunTitleParams{ID: n.conversation, Title: title, FirstWords: n.firstWords})
 			}).Proves()
 		}
 		tenant.QueueExec(tx, func(db tenant.DBTX) error {
-			return r.public.UsageAdd(ctx, db, publicdb.UsageAddParams{
-				Day: usage.Day(r.started), Model: model.ID, KeySource: string(r.keys.source),
+			return n.public.UsageAdd(ctx, db, publicdb.UsageAddParams{
+				Day: n.day, Model: n.model.ID, KeySource: string(n.source),
 				InputTokens: used.Input, CachedInputTokens: used.CachedInput, OutputTokens: used.Output, ReasoningTokens: used.Reasoning,
-				CostMicrousd: model.Cost(used),
+				CostMicrousd: n.model.Cost(used),
 			})
 		})
 		return nil

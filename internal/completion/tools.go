@@ -48,7 +48,10 @@ func (r *run) openTools(ctx context.Context, reply *stream.Assembler) {
 // closeTools takes leave of servers, without making anybody wait for it.
 func (r *run) closeTools() {
 	if session := r.toolbox.session; session != nil {
-		r.background.Go(session.Close)
+		r.background.Go(func() {
+			defer r.guard("taking leave of servers", r.id)
+			session.Close()
+		})
 	}
 }
 
@@ -127,11 +130,14 @@ func (r *run) runTool(ctx context.Context, call llm.ToolCall) (result tool.Resul
 	switch {
 	case !ok:
 		return result, tool.Error("There is no such tool.")
+	case !r.isBound(call.ID, t):
+		return result, tool.Error("The tool has changed; it was not called.")
 	case len(call.Input) > 0 && call.Input[0] != '{':
 		return result, tool.Error("The arguments are not a JSON object.")
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.opts.ToolTimeout)
 	defer cancel()
+	r.acted.Store(true)
 	result, err = t.Run(ctx, call.Input)
 	switch {
 	case err != nil && ctx.Err() != nil:

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -83,6 +84,9 @@ func deleter(t *testing.T) (url string, ran *atomic.Int64) {
 	t.Cleanup(func() {
 		site.CloseClientConnections()
 		site.Close()
+		for session := range server.Sessions() { // of who could not take leave any more
+			_ = session.Close()
+		}
 	})
 	return site.URL + "/mcp", ran
 }
@@ -131,9 +135,12 @@ func TestDeadServerCostsItsToolsOnly(t *testing.T) {
 
 func TestWebSearchWithOwnKey(t *testing.T) {
 	t.Parallel()
+	var mu sync.Mutex
 	var keys, queries []string
 	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
+		mu.Lock()
+		defer mu.Unlock()
 		keys, queries = append(keys, r.Header.Get("X-Api-Key")), append(queries, string(body))
 		_, _ = io.WriteString(w, `{"results":[{"title":"The Go Blog","url":"https://go.dev/blog/","text":"Go is out."},{"url":"javascript:alert(1)"}]}`)
 	}))

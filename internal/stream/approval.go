@@ -12,6 +12,8 @@ type Approval struct {
 	CallID string
 	// Pending: there is no answer yet.
 	Pending bool
+	// Tool is what RequestApproval was told of the tool; empty once there is an answer.
+	Tool string
 }
 
 // Decision is the user's answer to one request for approval.
@@ -57,22 +59,24 @@ func Approvals(parts json.RawMessage) ([]Approval, error) {
 	var all []Approval
 	for _, p := range stored {
 		if p.Approval != nil {
-			all = append(all, Approval{ID: p.Approval.ID, CallID: p.ToolCallID, Pending: p.State == toolStates[approvalRequested]})
+			tool, _ := splitMeta(p.Meta)
+			all = append(all, Approval{ID: p.Approval.ID, CallID: p.ToolCallID, Pending: p.State == toolStates[approvalRequested], Tool: tool})
 		}
 	}
 	return all, nil
 }
 
 // RequestApproval asks the user about a call that waits for a result: it waits for a decision from now on, beyond the end
-// of the reply.
-func (a *Assembler) RequestApproval(callID, approvalID string) error {
+// of the reply. Tool identifies what the user is asked about, so that the answer can be held to it; it is stored until there
+// is one, and not streamed.
+func (a *Assembler) RequestApproval(callID, approvalID, tool string) error {
 	return a.do(func() error {
 		p, ok := a.calls[callID]
 		if !ok || p.state != inputAvailable {
 			return ErrUnknownCall
 		}
 		a.flush()
-		p.state, p.approval = approvalRequested, storedApproval{ID: approvalID}.encode()
+		p.state, p.approval, p.tool = approvalRequested, storedApproval{ID: approvalID}.encode(), tool
 		a.enc.toolApprovalRequest(p.approvalID(), p.id)
 		return nil
 	})
@@ -86,24 +90,23 @@ func (a *Assembler) Resume(parts, metadata json.RawMessage, decisions []Decision
 		if err := json.Unmarshal(parts, &stored); err != nil {
 			return fmt.Errorf("read parts: %w", err)
 		}
-		byID := map[string]Decision{}
-		for _, d := range decisions {
-			byID[d.ApprovalID] = d
-		}
+		byID := byApproval(decisions)
 		a.size, a.next = len(parts), len(stored)
 		for _, raw := range stored {
 			var call storedCall
 			if err := json.Unmarshal(raw, &call); err != nil {
 				return fmt.Errorf("read part: %w", err)
 			}
-			if call.Approval == nil || call.State != toolStates[approvalRequested] {
+			if !call.waits() {
 				a.add(&part{kind: partStored, restored: true, output: raw})
 				if call.ToolCallID != "" { // its id stays taken
 					a.calls[call.ToolCallID] = &part{kind: partTool, id: call.ToolCallID, state: outputAvailable}
 				}
 				continue
 			}
-			a.resumeCall(call, byID)
+			p := call.restore(byID)
+			a.calls[p.id] = p
+			a.add(p)
 		}
 		if err := a.start(); err != nil {
 			return err
@@ -114,25 +117,41 @@ func (a *Assembler) Resume(parts, metadata json.RawMessage, decisions []Decision
 		}
 		a.metadata = merged
 		for _, p := range a.parts {
-			if p.kind == partTool && p.state == outputDenied {
-				a.enc.toolOutputDenied(p.id)
+			if p.kind == partTool {
+				p.replayRestored(&a.enc)
 			}
 		}
 		return nil
 	})
 }
 
-func (a *Assembler) resumeCall(call storedCall, decisions map[string]Decision) {
-	name, isStatic := strings.CutPrefix(call.Type, "tool-")
+// waits says whether the call has no result because the user was asked about it.
+func (c storedCall) waits() bool {
+	return c.Approval != nil && (c.State == toolStates[approvalRequested] || c.State == toolStates[approvalResponded])
+}
+
+func byApproval(decisions []Decision) map[string]Decision {
+	byID := map[string]Decision{}
+	for _, d := range decisions {
+		byID[d.ApprovalID] = d
+	}
+	return byID
+}
+
+// restore makes a part of a call that waits. One that was answered in an earlier run, which then got lost, ends.
+func (c storedCall) restore(decisions map[string]Decision) *part {
+	name, isStatic := strings.CutPrefix(c.Type, "tool-")
 	if !isStatic {
-		name = call.ToolName
+		name = c.ToolName
 	}
-	p := &part{
-		kind: partTool, restored: true, id: call.ToolCallID, name: name, dynamic: !isStatic, input: call.Input, meta: call.Meta,
-		state: approvalRequested,
-	}
-	approval := *call.Approval
-	if d, ok := decisions[approval.ID]; ok {
+	p := &part{kind: partTool, restored: true, id: c.ToolCallID, name: name, dynamic: !isStatic, input: c.Input, state: approvalRequested}
+	p.tool, p.meta = splitMeta(c.Meta)
+	approval := *c.Approval
+	d, decided := decisions[approval.ID]
+	switch {
+	case c.State == toolStates[approvalResponded]:
+		p.state, p.errorText = outputError, lostCall
+	case decided:
 		p.state = outputDenied
 		if d.Approved {
 			p.state = inputAvailable
@@ -140,8 +159,7 @@ func (a *Assembler) resumeCall(call storedCall, decisions map[string]Decision) {
 		approval.Approved, approval.Reason = &d.Approved, SanitizeText(d.Reason)
 	}
 	p.approval = approval.encode()
-	a.calls[p.id] = p
-	a.add(p)
+	return p
 }
 
 // replayRestored appends what a client that has the stored message does not know of this part.

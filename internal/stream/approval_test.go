@@ -20,13 +20,13 @@ func asked(t *testing.T) (parts, metadata json.RawMessage) {
 	for _, id := range []string{"a", "b", "c", "own"} {
 		must(t, a.Apply(llm.ToolCall{ID: id, Name: "delete", Input: json.RawMessage(`{"x":1}`), Meta: json.RawMessage(`{"p":{"sig":"s"}}`)}))
 		if id != "own" {
-			must(t, a.RequestApproval(id, "apr_"+id))
+			must(t, a.RequestApproval(id, "apr_"+id, "tool_"+id))
 		}
 	}
 	if calls := a.Calls(); len(calls) != 1 || calls[0].ID != "own" {
 		t.Fatalf("calls that wait: %+v", calls)
 	}
-	if err := a.RequestApproval("a", "apr_2"); !errors.Is(err, stream.ErrUnknownCall) {
+	if err := a.RequestApproval("a", "apr_2", ""); !errors.Is(err, stream.ErrUnknownCall) {
 		t.Errorf("asked twice: %v", err)
 	}
 	if err := a.ToolOutput("a", json.RawMessage(`1`)); !errors.Is(err, stream.ErrUnknownCall) {
@@ -41,7 +41,7 @@ func TestResume(t *testing.T) {
 	t.Parallel()
 	parts, metadata := asked(t)
 	approvals, err := stream.Approvals(parts)
-	if err != nil || len(approvals) != 3 || approvals[1] != (stream.Approval{ID: "apr_b", CallID: "b", Pending: true}) {
+	if err != nil || len(approvals) != 3 || approvals[1] != (stream.Approval{ID: "apr_b", CallID: "b", Pending: true, Tool: "tool_b"}) {
 		t.Fatalf("%+v, %v", approvals, err)
 	}
 	for _, compact := range []int{0, 100} {
@@ -81,9 +81,11 @@ func TestResume(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s frames: %v\n%s", name, err, frames)
 			}
-			for i := range stored { // clients keep what they answered by themselves
-				delete(m.Parts[i], "approval")
-				delete(stored[i], "approval")
+			for i := range stored { // clients keep what they answered by themselves; what a call is bound to goes with the answer
+				for _, key := range []string{"approval", "callProviderMetadata"} {
+					delete(m.Parts[i], key)
+					delete(stored[i], key)
+				}
 			}
 			if !reflect.DeepEqual(m.Parts, stored) {
 				t.Errorf("%s frames: stored and streamed differ:\n%v\n%v", name, stored, m.Parts)
@@ -118,6 +120,57 @@ func TestResumeThenAbort(t *testing.T) {
 		a, _ := newAssembler(stream.Options{})
 		if a.Resume(json.RawMessage(bad), nil, nil) == nil {
 			t.Errorf("%q was resumed", bad)
+		}
+	}
+}
+
+// What was answered is stored as answered, and never comes back as a call to make.
+func TestAnswerThenLose(t *testing.T) {
+	t.Parallel()
+	parts, metadata := asked(t)
+	answered, err := stream.Answer(parts, []stream.Decision{
+		{ApprovalID: "apr_a", CallID: "a", Approved: true}, {ApprovalID: "apr_b", CallID: "b", Reason: "no"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	states := func(parts json.RawMessage) map[string]string {
+		var stored []struct{ ToolCallID, State, ErrorText string }
+		if err := json.Unmarshal(parts, &stored); err != nil {
+			t.Fatal(err)
+		}
+		all := map[string]string{}
+		for _, p := range stored {
+			all[p.ToolCallID] = p.State + p.ErrorText
+		}
+		return all
+	}
+	if s := states(answered); s["a"] != "approval-responded" || s["b"] != "output-denied" || s["c"] != "approval-requested" || s["own"] != "output-available" {
+		t.Errorf("%v", s)
+	}
+	if got := string(answered); strings.Contains(got, "tool_a") || !strings.Contains(got, "tool_c") || strings.Count(got, `"sig":"s"`) != 4 {
+		t.Errorf("the metadata of calls: %s", got)
+	}
+	lost, err := stream.CloseLost(answered)
+	const unknown = "output-errorThe call was interrupted; whether it took effect is not known."
+	if s := states(lost); err != nil || s["a"] != unknown || s["b"] != "output-denied" || s["c"] != "approval-requested" {
+		t.Errorf("%v, %v", s, err)
+	}
+	a, log := newAssembler(stream.Options{})
+	must(t, a.Resume(answered, metadata, []stream.Decision{{ApprovalID: "apr_a", CallID: "a", Approved: true}, {ApprovalID: "apr_c", CallID: "c", Approved: true}}))
+	if calls := a.Calls(); len(calls) != 1 || calls[0].ID != "c" {
+		t.Errorf("calls to make: %+v", calls)
+	}
+	must(t, a.Abort(nil))
+	if s := states(a.Parts()); s["a"] != unknown || !strings.Contains(string(log.all), `"tool-output-error","toolCallId":"a"`) {
+		t.Errorf("%v\n%s", s, log.all)
+	}
+	if same, err := stream.CloseLost(parts); err != nil || string(same) != string(parts) {
+		t.Errorf("nothing to close: %s, %v", same, err)
+	}
+	for _, bad := range []string{`{}`, `["approval-responded"]`} {
+		if _, err := stream.Answer(json.RawMessage(bad), nil); err == nil {
+			t.Errorf("%q was answered", bad)
 		}
 	}
 }

@@ -33,9 +33,11 @@ const (
 	outputError
 	approvalRequested
 	outputDenied
+	// approvalResponded is stored only: of calls that were allowed and whose run has not stored more.
+	approvalResponded
 )
 
-var toolStates = [...]string{"input-streaming", "input-available", "output-available", "output-error", "approval-requested", "output-denied"}
+var toolStates = [...]string{"input-streaming", "input-available", "output-available", "output-error", "approval-requested", "output-denied", "approval-responded"}
 
 // part is one part of the reply as it will be stored. Which fields mean something depends on kind.
 type part struct {
@@ -62,6 +64,8 @@ type part struct {
 	badInput bool
 	// approval is the stored form of the request for approval, with its answer; nil: there was none.
 	approval json.RawMessage
+	// tool is what the user was asked about, while there is no answer: RequestApproval.
+	tool string
 	// restored: the part is of an earlier run, and clients know it as it was then.
 	restored bool
 }
@@ -122,7 +126,7 @@ func (p *part) appendTool(dst []byte) []byte {
 		e.string("errorText", p.errorText)
 	}
 	e.raw("approval", p.approval)
-	e.raw("callProviderMetadata", p.meta)
+	e.raw("callProviderMetadata", p.callMeta())
 	return e.buf
 }
 

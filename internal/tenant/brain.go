@@ -32,7 +32,7 @@ func (b *Brain) UserID() uuid.UUID { return b.id }
 // other's results costs one round trip.
 //
 // fn may run again, once for each reason: after a change of the schema that made a prepared plan void, after a migration elsewhere, and when the
-// connection was lost before COMMIT was sent. Errors of the database come as *problem.Error where they have a public face;
+// connection was lost before anything was sent that commits. Errors of the database come as *problem.Error where they have a public face;
 // what fn returns comes back as it is.
 func (b *Brain) Tx(ctx context.Context, fn func(*Tx) error) error {
 	ctx, cancel := context.WithTimeout(ctx, b.db.opts.UnitTimeout)
@@ -53,7 +53,7 @@ func (b *Brain) run(ctx context.Context, fn func(*Tx) error) error {
 		}
 		bind := binding{schema: b.schema, key: o.key, version: b.db.latest, proof: proofDue, first: bindFirst}
 		reason, err = b.db.attempt(ctx, b.lane, b.schema, bind, fn)
-		if reason == retryStale {
+		if isStale(err) {
 			b.db.opened.Invalidate(b.schema)
 		}
 		return reason, err
@@ -125,8 +125,13 @@ func (db *DB) attempt(ctx context.Context, l *lane, tag string, bind binding, fn
 		cause = tx.failed
 	}
 	if tx.unproven(cause) {
+		committed := err == nil
 		tx.rollback()
 		if failed := tx.verify(); failed != nil {
+			if committed && tx.unmarked {
+				// The binding is void now; while the unit ran it may have been good, and others of its statements took effect.
+				return "", failed
+			}
 			err, cause = failed, failed
 		}
 	}
@@ -140,7 +145,7 @@ func (db *DB) attempt(ctx context.Context, l *lane, tag string, bind binding, fn
 			_ = conn.Conn().DeallocateAll(ctx)
 		}
 		return retryPlan, err
-	case HasState(cause, stateUnbound), HasState(cause, stateBehind), errors.Is(cause, ErrMissing):
+	case isStale(cause):
 		return retryStale, err
 	case !tx.bound && tx.sent && isServerError(cause) && (l.direct || !isConnectionLost(cause)):
 		// The connection is not as it should be, or a session setting was left behind on it. A backend answers in order, so that
@@ -158,15 +163,18 @@ func (db *DB) attempt(ctx context.Context, l *lane, tag string, bind binding, fn
 	return "", err
 }
 
+// isStale reports whether err says that what is remembered of a brain does not hold.
+func isStale(err error) bool {
+	return HasState(err, stateUnbound) || HasState(err, stateBehind) || errors.Is(err, ErrMissing)
+}
+
 // unproven reports whether the outcome of a unit may come of a void binding: it read nothing from behind the seal. Errors that
 // lead to another attempt, which is proved in its turn, are left alone.
 func (tx *Tx) unproven(cause error) bool {
-	if tx.proof != proofDue || !tx.bound || tx.conn.Conn().IsClosed() || errors.Is(cause, ErrMissing) {
+	if tx.proof != proofDue || !tx.bound || tx.conn.Conn().IsClosed() || isStale(cause) {
 		return false
 	}
-	return !slices.ContainsFunc([]string{stateUnbound, stateBehind, stateCachedPlanChanged, stateDeadlock, stateReadOnly}, func(state string) bool {
-		return HasState(cause, state)
-	})
+	return !HasState(cause, stateCachedPlanChanged) && !HasState(cause, stateDeadlock) && !HasState(cause, stateReadOnly)
 }
 
 // registration reads the registry's entry of the user: nil if there is none that the primary key opens. It is bound to the

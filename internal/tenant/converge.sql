@@ -28,7 +28,7 @@ BEGIN
 
     EXECUTE format('REVOKE ALL ON public.%I FROM PUBLIC, %I, %I', tbl.relname, app, analyst);
     EXECUTE format('GRANT %s ON public.%I TO %I',
-      CASE WHEN tbl.relname IN ('tenants', 'schema_version') THEN 'SELECT' ELSE 'SELECT, INSERT, UPDATE, DELETE' END, tbl.relname, app);
+      CASE WHEN tbl.relname IN ('tenants', 'schema_version', 'models') THEN 'SELECT' ELSE 'SELECT, INSERT, UPDATE, DELETE' END, tbl.relname, app);
 
     SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) INTO cols
     FROM pg_attribute a

@@ -69,7 +69,7 @@ const (
 	// it.
 	sweepLockTimeout = "2000"
 	sweepTries       = 3
-	// A connection's memory grows by about 230 KB with every private brain it meets.
+	// A connection's memory grows with every private brain it meets.
 	sweepPerConn = 500
 )
 

@@ -115,7 +115,8 @@ func TestPublicRowsOfOthersAreUnreachable(t *testing.T) {
 		for _, sql := range []string{
 			`INSERT INTO public.user_settings (user_id, custom_instructions) VALUES ($1, 'instructions of ' || $1::uuid::text)`,
 			`INSERT INTO public.user_api_keys (user_id, provider, id, ciphertext, key_id, last_four) VALUES ($1, 'openai', gen_random_uuid(), 'x', 'k', 'abcd')`,
-			`INSERT INTO public.user_mcp_servers (user_id, id, name, url, transport) VALUES ($1, gen_random_uuid(), 'n', 'https://example.test', 'sse')`,
+			`INSERT INTO public.user_mcp_servers (user_id, id, slot, name, url, transport) VALUES ($1, gen_random_uuid(), 1, 'n', 'https://example.test', 'sse')`,
+			`INSERT INTO public.user_mcp_builtins (user_id, server, enabled) VALUES ($1, 'context7', true)`,
 			`INSERT INTO public.quota_counters (user_id, day, day_used, month, month_used) VALUES ($1, '2026-01-02', 7, '2026-01-01', 7)`,
 			`INSERT INTO public.usage_daily (user_id, day, model, key_source, messages) VALUES ($1, '2026-01-02', 'm', 'platform', 7)`,
 		} {
@@ -123,7 +124,7 @@ func TestPublicRowsOfOthersAreUnreachable(t *testing.T) {
 			require.NoError(t, err)
 		}
 	}
-	perUser := []string{"tenants", "user_settings", "user_api_keys", "user_mcp_servers", "quota_counters", "usage_daily"}
+	perUser := []string{"tenants", "user_settings", "user_api_keys", "user_mcp_servers", "user_mcp_builtins", "quota_counters", "usage_daily"}
 	for _, table := range perUser {
 		var ids []uuid.UUID
 		require.NoError(t, alice.Tx(ctx, func(tx *tenant.Tx) error {

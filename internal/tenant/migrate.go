@@ -84,6 +84,11 @@ func (db *DB) Migrate(ctx context.Context, dryRun bool, onStep func(Step)) error
 	if err := hardenIfSuperuser(ctx, tx); err != nil {
 		return err
 	}
+	if db.opts.Sync != nil {
+		if err := db.opts.Sync(ctx, tx); err != nil {
+			return fmt.Errorf("sync: %w", err)
+		}
+	}
 	if dryRun {
 		return nil
 	}

@@ -31,7 +31,7 @@ func (db *DB) newOwners() (*pgxpool.Pool, error) {
 	cfg.MinConns, cfg.MinIdleConns = 0, 0
 	cfg.MaxConnIdleTime = ownerIdle
 	cfg.HealthCheckPeriod = ownerIdle / 2
-	cfg.ShouldPing = isStale
+	cfg.ShouldPing = isDead
 	cfg.AfterRelease = func(conn *pgx.Conn) bool {
 		data := conn.PgConn().CustomData()
 		met, _ := data[brainsKey].(int)

@@ -121,7 +121,7 @@ func (db *DB) provisionOn(ctx context.Context, conn *pgx.Conn, schema string, id
 		db.newTables.Store(&tables)
 	}
 	// Under the same lock, what is sealed is sealed right.
-	unsealedOnly := exists && entry != nil && bytes.Equal(entry.Lock, lock)
+	unsealedOnly := exists && entry != nil && entry.Version > 0 && bytes.Equal(entry.Lock, lock)
 	if err := seal(ctx, tx, schema, tables, sealBy(lock), db.appRole, unsealedOnly); err != nil {
 		return false, 0, err
 	}
@@ -176,7 +176,7 @@ func (db *DB) migrateBrain(ctx context.Context, tx pgx.Tx, schema string, exists
 		}
 		// What a migration sets is not for the next one.
 		sql := before + "SET LOCAL search_path = " + ownerPath(schema) + ";\n" + step.UpSQL +
-			fmt.Sprintf("\n;RESET ALL;\nUPDATE %s SET version = %d", versions, step.Sequence)
+			fmt.Sprintf("\n;RESET ALL;\nRESET SESSION AUTHORIZATION;\nUPDATE %s SET version = %d", versions, step.Sequence)
 		if _, err := tx.Exec(ctx, sql); err != nil {
 			return 0, &stepError{name: step.Name, cause: err}
 		}
@@ -231,8 +231,9 @@ func (db *DB) examine(ctx context.Context, tx pgx.Tx, schema string, lock []byte
 	return false, fence(ctx, tx, schema)
 }
 
-// fence waits for the units of work under way in a private brain and holds back the next ones. Each of them reads the
-// version table first, so that no unit of work can wait for a changed table while the change waits for it: no deadlock.
+// fence holds back the units of work that begin by reading the version table, and waits for those under way. One that a row of its
+// own proves does not read it: it may wait for a changed table while the change waits for it. The victim of that deadlock is
+// tried again, be it the unit or the sweep.
 func fence(ctx context.Context, tx pgx.Tx, schema string) error {
 	var there bool
 	if err := tx.QueryRow(ctx, sqlTableExists, schema, versionTable).Scan(&there); err != nil || !there {
@@ -314,7 +315,7 @@ func seal(ctx context.Context, tx pgx.Tx, schema string, tables []sealedTable, c
 	var ddl strings.Builder
 	fmt.Fprintf(&ddl, "GRANT USAGE ON SCHEMA %s TO %s;\n", schema, role)
 	for _, table := range tables {
-		if table.Sealed && unsealedOnly {
+		if table.Sealed && table.Closed && unsealedOnly {
 			continue
 		}
 		name := pgx.Identifier{schema, table.Name}.Sanitize()
@@ -336,8 +337,8 @@ func seal(ctx context.Context, tx pgx.Tx, schema string, tables []sealedTable, c
 
 type sealedTable struct {
 	Name string
-	// Sealed says that the table has a policy named seal.
-	Sealed bool
+	// Sealed says that the table has a policy named seal, Closed that policies hold for it.
+	Sealed, Closed bool
 }
 
 func ptr[T any](v T) *T { return &v }

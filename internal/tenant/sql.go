@@ -37,7 +37,7 @@ const sqlTableExists = `SELECT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg
 WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind = 'r')`
 
 // By way of pg_depend, since no index of pg_class begins with the schema: a scan would grow with the number of users.
-const sqlSchemaTables = `SELECT c.relname, EXISTS (SELECT FROM pg_catalog.pg_policy p WHERE p.polrelid = c.oid AND p.polname = 'seal')
+const sqlSchemaTables = `SELECT c.relname, EXISTS (SELECT FROM pg_catalog.pg_policy p WHERE p.polrelid = c.oid AND p.polname = 'seal'), c.relrowsecurity
 FROM pg_catalog.pg_namespace n
 JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_namespace'::regclass AND d.refobjid = n.oid
   AND d.classid = 'pg_catalog.pg_class'::regclass

@@ -35,18 +35,22 @@ import (
 type Options struct {
 	// URL is the login of the units of work (twobrains_app): DML through the seals, owns nothing.
 	URL secret.Secret
-	// OwnerURL is the login that owns both brains and provisions; its connections are short-lived.
+	// OwnerURL is the login that owns both brains and provisions; its few connections end after half a minute
+	// without work.
 	OwnerURL secret.Secret
 	Keys     *secret.KeyRing
 
 	PublicMigrations fs.FS
 	TenantMigrations fs.FS
+	// Sync brings data of the public brain in line that the binary knows and the app's login may only read. Migrate calls it
+	// as the owner, in its transaction. Nil: there is none.
+	Sync func(context.Context, DBTX) error
 
 	// Lanes is the number of app connections; a user always meets the same one. Backend memory grows with the users of a
-	// lane, by about 230 KB each (docs/performance.md). Default 16.
+	// lane, by about 135 KB each (docs/performance.md). Default 16.
 	Lanes int
 	// LaneUsers is the number of users after which a lane's connection is replaced: a safety valve for its memory, since
-	// replacing it costs all of them their warm caches. Default 900, which keeps a backend at about 200 MB.
+	// replacing it costs all of them their warm caches. Default 900, which keeps a backend at about 125 MB.
 	LaneUsers int
 	// Provisioners is the number of owner connections used at once for newcomers, and again for migrations. Default 4.
 	Provisioners int

@@ -39,6 +39,8 @@ type Tx struct {
 	// bound says that the opening statements have succeeded.
 	bound bool
 	sent  bool
+	// unmarked says that a statement was sent that is no proof by its rows.
+	unmarked bool
 	// open says that BEGIN was sent, so that only COMMIT makes anything last.
 	open    bool
 	failed  error
@@ -155,6 +157,7 @@ func (tx *Tx) send(ctx context.Context, whole bool, extra ...*queued) (pgx.Batch
 		return nil, tx.failed
 	}
 	waiting := tx.queue
+	tx.unmarked = tx.unmarked || len(extra) > 0 || slices.ContainsFunc(waiting, func(q *queued) bool { return !q.proves })
 	if !tx.sent {
 		waiting = append(tx.opening(whole), waiting...)
 	}
@@ -213,8 +216,8 @@ func (tx *Tx) sendWith(ctx context.Context, sql string, args []any) (pgx.BatchRe
 	return tx.send(ctx, false, &queued{sql: tx.tag + sql, args: args})
 }
 
-// verify proves a binding after the fact: it found no row by which it could have been proved, or came to no end. Nothing
-// that the unit did can have come from, or gone to, a private brain if the proof fails.
+// verify proves a binding after the fact: it found no row by which it could have been proved, or came to no end. If the proof
+// fails, nothing that its marked statements did came from, or went to, a private brain.
 func (tx *Tx) verify() error {
 	check := &Tx{ctx: tx.ctx, conn: tx.conn, tag: tx.tag, path: tx.path, key: tx.key, version: tx.version, proof: proofDue, metrics: tx.metrics}
 	return check.roundTrip(tx.ctx, true)

@@ -195,7 +195,10 @@ func (q *Queries) AttachmentRead(ctx context.Context, db DBTX, arg AttachmentRea
 const attachmentStore = `-- name: AttachmentStore :exec
 INSERT INTO attachments (id, conversation_id, media_type, name, size, data, created_at)
 SELECT $1, c.id, $2, '', octet_length($3::bytea), $3::bytea, $4
-FROM conversations c WHERE c.id = $5
+FROM conversations c
+WHERE c.id = $5
+  AND ($6::bigint = 0 OR greatest(octet_length($3::bytea), 4096)
+    + (SELECT coalesce(sum(greatest(a.size, 4096)), 0) FROM attachments a) <= $6::bigint)
 `
 
 type AttachmentStoreParams struct {
@@ -204,9 +207,12 @@ type AttachmentStoreParams struct {
 	Data           []byte
 	Now            time.Time
 	ConversationID string
+	TotalBytes     int64
 }
 
-// A file that a model made, for a conversation that must exist: a deleted one does not come back.
+// A file that a model made, for a conversation that must exist: a deleted one does not come back. It is left out where it would
+// exceed the user's total; 0 is none. It is added up as in AttachmentTotal; uploads at the same time wait for each other with it,
+// but two replies that end at the same time may exceed the total together.
 func (q *Queries) AttachmentStore(ctx context.Context, db DBTX, arg AttachmentStoreParams) error {
 	_, err := db.Exec(ctx, attachmentStore,
 		arg.ID,
@@ -214,6 +220,7 @@ func (q *Queries) AttachmentStore(ctx context.Context, db DBTX, arg AttachmentSt
 		arg.Data,
 		arg.Now,
 		arg.ConversationID,
+		arg.TotalBytes,
 	)
 	return err
 }

@@ -24,6 +24,23 @@ func (q *Queries) RunDeleteOrphan(ctx context.Context, db DBTX, id uuid.UUID) er
 	return err
 }
 
+const runEnd = `-- name: RunEnd :one
+SELECT status, ended_at FROM runs WHERE id = $1
+`
+
+type RunEndRow struct {
+	Status  string
+	EndedAt *time.Time
+}
+
+// How a run has ended; no row: the conversation is gone, and its runs with it.
+func (q *Queries) RunEnd(ctx context.Context, db DBTX, id uuid.UUID) (RunEndRow, error) {
+	row := db.QueryRow(ctx, runEnd, id)
+	var i RunEndRow
+	err := row.Scan(&i.Status, &i.EndedAt)
+	return i, err
+}
+
 const runGetActive = `-- name: RunGetActive :one
 SELECT id, conversation_id, user_message_id, message_id, model, key_source, instance_id, charged_on, started_at
 FROM runs
@@ -59,9 +76,42 @@ func (q *Queries) RunGetActive(ctx context.Context, db DBTX, conversationID stri
 	return i, err
 }
 
+const runReplyAnswer = `-- name: RunReplyAnswer :execrows
+UPDATE messages SET parts = $1
+WHERE id = $2 AND conversation_id = $3 AND role = 'assistant'
+  AND parts @> jsonb_build_array(jsonb_build_object('state', 'approval-requested', 'approval', jsonb_build_object('id', $4::text)))
+`
+
+type RunReplyAnswerParams struct {
+	Parts          json.RawMessage
+	ID             string
+	ConversationID string
+	ApprovalID     string
+}
+
+// Stores the user's answers before anything is done about them. No row: somebody else has answered. All requests of a reply are
+// answered at once, so one of them tells.
+func (q *Queries) RunReplyAnswer(ctx context.Context, db DBTX, arg RunReplyAnswerParams) (int64, error) {
+	result, err := db.Exec(ctx, runReplyAnswer,
+		arg.Parts,
+		arg.ID,
+		arg.ConversationID,
+		arg.ApprovalID,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const runReplyReplace = `-- name: RunReplyReplace :execrows
-UPDATE messages SET parts = $1, metadata = $2, status = $3, size = $4
-WHERE id = $5 AND conversation_id = $6 AND role = 'assistant'
+WITH touched AS (
+  UPDATE conversations c SET updated_at = $6 WHERE c.id = $7
+  RETURNING c.id
+)
+UPDATE messages m SET parts = $1, metadata = $2, status = $3, size = $4
+FROM touched t
+WHERE m.id = $5 AND m.conversation_id = t.id AND m.role = 'assistant'
 `
 
 type RunReplyReplaceParams struct {
@@ -70,10 +120,12 @@ type RunReplyReplaceParams struct {
 	Status         string
 	Size           int32
 	ID             string
+	Now            time.Time
 	ConversationID string
 }
 
-// The reply of a run that went on with a stored one: the same message, with what came to it.
+// The reply of a run that went on with a stored one: the same message, with what came to it. The conversation's row is locked
+// until the transaction ends, as by whoever else changes the conversation.
 func (q *Queries) RunReplyReplace(ctx context.Context, db DBTX, arg RunReplyReplaceParams) (int64, error) {
 	result, err := db.Exec(ctx, runReplyReplace,
 		arg.Parts,
@@ -81,6 +133,7 @@ func (q *Queries) RunReplyReplace(ctx context.Context, db DBTX, arg RunReplyRepl
 		arg.Status,
 		arg.Size,
 		arg.ID,
+		arg.Now,
 		arg.ConversationID,
 	)
 	if err != nil {

@@ -16,10 +16,15 @@ INSERT INTO attachments (id, media_type, name, size, data, created_at)
 VALUES (@id, @media_type, @name, octet_length(@data::bytea), @data::bytea, @now);
 
 -- name: AttachmentStore :exec
--- A file that a model made, for a conversation that must exist: a deleted one does not come back.
+-- A file that a model made, for a conversation that must exist: a deleted one does not come back. It is left out where it would
+-- exceed the user's total; 0 is none. It is added up as in AttachmentTotal; uploads at the same time wait for each other with it,
+-- but two replies that end at the same time may exceed the total together.
 INSERT INTO attachments (id, conversation_id, media_type, name, size, data, created_at)
 SELECT @id, c.id, @media_type, '', octet_length(@data::bytea), @data::bytea, @now
-FROM conversations c WHERE c.id = @conversation_id;
+FROM conversations c
+WHERE c.id = @conversation_id
+  AND (@total_bytes::bigint = 0 OR greatest(octet_length(@data::bytea), 4096)
+    + (SELECT coalesce(sum(greatest(a.size, 4096)), 0) FROM attachments a) <= @total_bytes::bigint);
 
 -- name: AttachmentGet :one
 SELECT id, media_type, name, size, created_at FROM attachments WHERE id = @id;

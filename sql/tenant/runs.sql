@@ -24,10 +24,27 @@ WHERE conversation_id = @conversation_id AND status = 'running';
 DELETE FROM runs r
 WHERE r.id = @id AND r.status <> 'running' AND NOT EXISTS (SELECT FROM conversations c WHERE c.id = r.conversation_id);
 
+-- name: RunEnd :one
+-- How a run has ended; no row: the conversation is gone, and its runs with it.
+SELECT status, ended_at FROM runs WHERE id = @id;
+
+-- name: RunReplyAnswer :execrows
+-- Stores the user's answers before anything is done about them. No row: somebody else has answered. All requests of a reply are
+-- answered at once, so one of them tells.
+UPDATE messages SET parts = @parts
+WHERE id = @id AND conversation_id = @conversation_id AND role = 'assistant'
+  AND parts @> jsonb_build_array(jsonb_build_object('state', 'approval-requested', 'approval', jsonb_build_object('id', @approval_id::text)));
+
 -- name: RunReplyReplace :execrows
--- The reply of a run that went on with a stored one: the same message, with what came to it.
-UPDATE messages SET parts = @parts, metadata = @metadata, status = @status, size = @size
-WHERE id = @id AND conversation_id = @conversation_id AND role = 'assistant';
+-- The reply of a run that went on with a stored one: the same message, with what came to it. The conversation's row is locked
+-- until the transaction ends, as by whoever else changes the conversation.
+WITH touched AS (
+  UPDATE conversations c SET updated_at = @now WHERE c.id = @conversation_id
+  RETURNING c.id
+)
+UPDATE messages m SET parts = @parts, metadata = @metadata, status = @status, size = @size
+FROM touched t
+WHERE m.id = @id AND m.conversation_id = t.id AND m.role = 'assistant';
 
 -- name: RunTitle :execrows
 -- Replaces the title that was made from the first words; never one that the user gave, nor one that came meanwhile.

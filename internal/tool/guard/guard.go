@@ -6,9 +6,12 @@ package guard
 
 import (
 	"crypto/tls"
+	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
+	"syscall"
 	"time"
 
 	"code.dny.dev/ssrf"
@@ -17,7 +20,7 @@ import (
 // Options of a client. The zero value is right for production.
 type Options struct {
 	// AllowPrivate lets private and loopback addresses, plain http and all ports through. For development only: whoever
-	// can name a URL can then reach what this machine can. Link-local addresses, where clouds keep credentials, stay closed.
+	// can name a URL can then reach what this machine can. Link-local addresses and others where clouds keep credentials stay closed.
 	AllowPrivate bool
 	// Ports that may be dialled; default 443 and 8443.
 	Ports []uint16
@@ -68,18 +71,59 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
+// metadata is where clouds' machines find their credentials, as far as that is neither link-local nor in 100.64.0.0/10.
+var metadata = []netip.Prefix{
+	netip.MustParsePrefix("fd00:ec2::/32"),          // Amazon, with its other services for machines
+	netip.MustParsePrefix("fd20:ce::254/128"),       // Google
+	netip.MustParsePrefix("fd00:c1::a9fe:a9fe/128"), // Oracle
+	netip.MustParsePrefix("fd00:42::42/128"),        // Scaleway
+	netip.MustParsePrefix("fd00:a9fe:a9fe::1/128"),  // Linode
+	netip.MustParsePrefix("fd00:100::100:200/128"),  // Alibaba
+	netip.MustParsePrefix("168.63.129.16/32"),       // Azure; a public address
+}
+
 // guardian decides about addresses.
-func (o Options) guardian() *ssrf.Guardian {
-	if !o.AllowPrivate {
-		return ssrf.New(ssrf.WithPorts(o.Ports...), ssrf.WithAllowedV4Prefixes(o.site...))
+type guardian struct{ *ssrf.Guardian }
+
+// Safe is a net.Dialer's Control.
+func (g guardian) Safe(network, address string, conn syscall.RawConn) error {
+	if err := g.Guardian.Safe(network, address, conn); err != nil {
+		return err
 	}
-	return ssrf.New(ssrf.WithAnyPort(),
+	at, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ssrf.ErrInvalidHostPort, err)
+	}
+	return refuseMetadata(at.Addr())
+}
+
+// SafeAddr looks at an address alone.
+func (g guardian) SafeAddr(addr netip.Addr) error {
+	if err := refuseMetadata(addr); err != nil {
+		return err
+	}
+	return g.Guardian.SafeAddr(addr)
+}
+
+func refuseMetadata(addr netip.Addr) error {
+	addr = addr.Unmap().WithZone("")
+	if slices.ContainsFunc(metadata, func(p netip.Prefix) bool { return p.Contains(addr) }) {
+		return fmt.Errorf("%w: a metadata service", ssrf.ErrProhibitedIP)
+	}
+	return nil
+}
+
+func (o Options) guardian() guardian {
+	if !o.AllowPrivate {
+		return guardian{ssrf.New(ssrf.WithPorts(o.Ports...), ssrf.WithAllowedV4Prefixes(o.site...))}
+	}
+	return guardian{ssrf.New(ssrf.WithAnyPort(),
 		ssrf.WithAllowedV4Prefixes(
 			netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("10.0.0.0/8"),
 			netip.MustParsePrefix("172.16.0.0/12"), netip.MustParsePrefix("192.168.0.0/16"),
 		),
 		ssrf.WithAllowedV6Prefixes(netip.MustParsePrefix("::1/128"), netip.MustParsePrefix("fc00::/7")),
-	)
+	)}
 }
 
 // NewClient makes a client with a connection pool of its own; CloseIdleConnections lets go of it. It sends no cookies, uses

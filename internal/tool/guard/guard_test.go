@@ -54,6 +54,7 @@ var hosts = []string{
 	"[64:ff9b::7f00:1]", "[64:ff9b::a9fe:a9fe]", "[64:ff9b:1::7f00:1]", "[2002:7f00:1::]", "[2002:a9fe:a9fe::1]", "[2001:0:7f00:1::]",
 	"[fc00::1]", "[fdff::1]", "[fe80::1]", "[fe80::1%25lo]", "[fec0::1]", "[ff02::1]", "[2001:db8::1]", "[100::1]",
 	"224.0.0.1", "239.255.255.250", "255.255.255.255", "240.0.0.1", "192.0.0.1", "192.0.2.1", "198.18.0.1", "198.51.100.1", "203.0.113.1", "192.88.99.1",
+	"168.63.129.16", "[::ffff:168.63.129.16]",
 }
 
 func TestPrivateAddresses(t *testing.T) {
@@ -94,6 +95,12 @@ func TestDialledAddresses(t *testing.T) {
 	require.NoError(t, o.guardian().Safe("tcp6", "[::1]:8080", nil))
 	for _, closed := range []string{"169.254.169.254:80", "0.0.0.0:80", "224.0.0.1:80", "100.64.0.1:80"} {
 		require.ErrorIs(t, o.guardian().Safe("tcp4", closed, nil), ssrf.ErrProhibitedIP, closed)
+	}
+	require.NoError(t, o.guardian().Safe("tcp6", "[fd00::1]:80", nil))
+	for _, closed := range []string{"fe80::1", "fd00:ec2::254", "fd00:ec2::23", "fd20:ce::254", "fd00:c1::a9fe:a9fe", "fd00:42::42", "fd00:ec2::254%lo"} {
+		require.ErrorIs(t, o.guardian().Safe("tcp6", "["+closed+"]:80", nil), ssrf.ErrProhibitedIP, closed)
+		_, err := CheckURL("http://["+strings.ReplaceAll(closed, "%", "%25")+"]/", o)
+		require.ErrorIs(t, err, ErrAddress, closed)
 	}
 }
 

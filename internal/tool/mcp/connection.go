@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -69,6 +70,11 @@ func (c *Client) connect(ctx context.Context, server Server) (*connection, *fail
 	conn.session = session
 	go func() {
 		defer close(conn.gone)
+		defer func() {
+			if p := recover(); p != nil {
+				c.opts.Logger.Error("MCP client panicked", "act", "wait", "server", server.ID, "panic", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+			}
+		}()
 		_ = session.Wait()
 	}()
 	return conn, nil
@@ -110,10 +116,11 @@ func (conn *connection) close() {
 	conn.closing.Do(func() {
 		timer := time.AfterFunc(partingTime, conn.kill)
 		defer timer.Stop()
+		defer conn.http.CloseIdleConnections()
+		defer conn.kill()
 		_ = conn.session.Close()
 		conn.kill()
 		<-conn.gone
-		conn.http.CloseIdleConnections()
 	})
 }
 

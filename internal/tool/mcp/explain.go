@@ -9,6 +9,7 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
+	"twobrains/internal/stream"
 	"twobrains/internal/tool/guard"
 )
 
@@ -48,12 +49,12 @@ func explainStatus(code int) string {
 }
 
 // refusal is the text of a JSON-RPC error, which is part of a tool's answer: what was wrong with the arguments, for example.
-func refusal(err error) (string, bool) {
+func (r *remote) refusal(err error) (string, bool) {
 	var rpc *jsonrpc.Error
 	if !errors.As(err, &rpc) {
 		return "", false
 	}
-	text := cut(strings.TrimSpace(rpc.Message), 500)
+	text := cut(strings.TrimSpace(stream.SanitizeText(r.scrub(rpc.Message))), 500)
 	if text == "" {
 		return "", false
 	}

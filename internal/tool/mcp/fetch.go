@@ -31,14 +31,17 @@ func fetch(ctx context.Context, conn *connection, server Server) (*list, *failur
 			return nil, conn.seen.explain(err)
 		}
 		for _, t := range page.Tools {
+			if cause := context.Cause(ctx); cause != nil {
+				return nil, explain(cause)
+			}
 			if t == nil || seen[t.Name] {
 				continue
 			}
-			seen[t.Name] = true
-			if len(found.tools) == maxServerTools {
+			if len(seen) == maxServerTools { // those that are of no use count, too: they cost as much
 				found.notices = append(found.notices, fmt.Sprintf("%q has more than %d tools; the others are not available.", server.Name, maxServerTools))
 				return found, nil
 			}
+			seen[t.Name] = true
 			found.add(server, t)
 		}
 		if page.NextCursor == "" || page.NextCursor == cursor {

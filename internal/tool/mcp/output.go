@@ -9,7 +9,6 @@ import (
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
-	"twobrains/internal/secret"
 	"twobrains/internal/stream"
 	"twobrains/internal/tool"
 )
@@ -37,7 +36,7 @@ func (r *remote) output(result *sdk.CallToolResult) (json.RawMessage, error) {
 	if structured, err = stream.Sanitize(structured); err != nil {
 		return nil, tool.Error("The tool's answer is nested too deep.")
 	}
-	structured = json.RawMessage(r.scrub(string(structured)))
+	structured = r.scrubJSON(structured)
 	output := structured
 	if text != "" && !json.Valid([]byte(text)) {
 		output, err = stream.Sanitize(fmt.Appendf(nil, `{"text":%s,"structured":%s}`, encode(text), structured))
@@ -108,33 +107,4 @@ func encode(text string) json.RawMessage {
 		return json.RawMessage(`""`)
 	}
 	return json.RawMessage(strings.TrimSuffix(b.String(), "\n"))
-}
-
-// scrub takes the header values that the server was sent out of what it answers: an echo would put them into the
-// conversation. Short ones could be anything, and stay.
-func (r *remote) scrub(text string) string {
-	const shortest = 8
-	for _, value := range r.server.Headers {
-		for _, canary := range spellings(value) {
-			if len(canary) >= shortest {
-				text = strings.ReplaceAll(text, canary, "[redacted]")
-			}
-		}
-	}
-	return text
-}
-
-// spellings of a header value: all of it, what follows its scheme, and both as in JSON.
-func spellings(value secret.Secret) []string {
-	whole := value.Reveal()
-	list := []string{whole}
-	if _, token, ok := strings.Cut(whole, " "); ok {
-		list = append(list, strings.TrimSpace(token))
-	}
-	for _, plain := range list {
-		if quoted := strings.Trim(string(encode(plain)), `"`); quoted != plain {
-			list = append(list, quoted)
-		}
-	}
-	return list
 }

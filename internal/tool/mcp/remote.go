@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime/debug"
 	"sync"
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
@@ -29,20 +30,28 @@ type remote struct {
 	closed   bool
 }
 
-var errClosed = &failure{text: "was not waited for"}
+var (
+	errClosed = &failure{text: "was not waited for"}
+	errPanic  = errors.New("panic")
+)
 
 // list is the server's tools as remembered, or as the server tells.
-func (r *remote) list(ctx context.Context) *list {
+func (r *remote) list(ctx context.Context) (found *list) {
+	defer func() {
+		if p := recover(); p != nil {
+			found = &list{failure: r.recovered("list tools", p)}
+		}
+	}()
 	lists := r.client.lists
 	if known, ok := lists.get(r.key); ok {
 		return known
 	}
 	limited, cancel := context.WithTimeoutCause(ctx, r.client.opts.ConnectTimeout, errBudget)
 	defer cancel()
-	found, failed := r.ask(limited)
+	answer, failed := r.ask(limited)
 	if failed == nil {
-		lists.put(r.key, found, r.client.opts.ListTTL)
-		return found
+		lists.put(r.key, answer, r.client.opts.ListTTL)
+		return answer
 	}
 	r.log("list tools", failed)
 	found = &list{failure: failed}
@@ -96,6 +105,11 @@ func (r *remote) drop(conn *connection) {
 }
 
 func (r *remote) close() {
+	defer func() {
+		if p := recover(); p != nil {
+			_ = r.recovered("close", p)
+		}
+	}()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.closed = true
@@ -127,8 +141,8 @@ func (r *remote) call(ctx context.Context, d definition, input json.RawMessage) 
 			err = fmt.Errorf("%w: %w", cause, err)
 			again = false
 		}
-		if text, ok := refusal(err); ok && conn.alive() {
-			return nil, tool.Error(r.scrub("The server of this tool refused the call: " + text))
+		if text, ok := r.refusal(err); ok && conn.alive() {
+			return nil, tool.Error("The server of this tool refused the call: " + text)
 		}
 		missing := errors.Is(err, sdk.ErrSessionMissing)
 		broken := missing || !conn.alive() || errors.Is(err, sdk.ErrConnectionClosed) || errors.Is(err, io.EOF)
@@ -145,6 +159,13 @@ func (r *remote) call(ctx context.Context, d definition, input json.RawMessage) 
 		}
 		return nil, failed.safe()
 	}
+}
+
+// recovered makes a failure of a panic, so that a server which leads to one costs its tools and not the process.
+func (r *remote) recovered(act string, p any) *failure {
+	// Of the panic its type only: its value may hold what the server said.
+	r.client.opts.Logger.Error("MCP client panicked", "act", act, "server", r.server.ID, "panic", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+	return &failure{text: "cannot be used because of a fault on our side", cause: errPanic}
 }
 
 func (r *remote) log(act string, failed *failure) {

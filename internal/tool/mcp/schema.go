@@ -14,10 +14,13 @@ import (
 	"twobrains/internal/stream"
 )
 
-// Bounds of a tool's schema, references resolved.
+// Bounds of a tool's schema, which also bound the work on it: what is read, once as it came and again with each reference to
+// it; and what is made, references resolved.
 const (
+	maxSchemaRaw   = 128 << 10 // bytes of JSON, about
+	maxSchemaRead  = 1 << 20   // the same, counting again what references refer to
 	maxSchemaBytes = 32 << 10
-	maxSchemaNodes = 2000
+	maxSchemaNodes = 2000 // schemas, and properties that are left out
 	maxSchemaDepth = 16
 	maxDescription = 4096 // characters, of a tool
 	maxHint        = 200  // characters, of a keyword's value in words
@@ -42,8 +45,19 @@ var propertyName = regexp.MustCompile(`^[a-zA-Z0-9_.-]{1,64}$`)
 // minimum, maximum and anyOf. Simple constraints that are lost that way are told in descriptions. left names optional arguments
 // that had to be left out.
 func normalize(schema any) (_ json.RawMessage, left []string, err error) {
-	n := &normalizer{root: schema, open: map[string]bool{}}
-	out, err := n.schema(schema, 0)
+	n := newNormalizer(schema)
+	return n.normalize()
+}
+
+func newNormalizer(schema any) *normalizer {
+	return &normalizer{root: schema, open: map[string]bool{}}
+}
+
+func (n *normalizer) normalize() (_ json.RawMessage, left []string, err error) {
+	if n.read = sizeOf(n.root, maxSchemaRaw); n.read > maxSchemaRaw {
+		return nil, nil, errLarge
+	}
+	out, err := n.schema(n.root, 0)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -82,7 +96,8 @@ func top(out map[string]any) (map[string]any, error) {
 				required = own
 			}
 			objects++
-			required = slices.DeleteFunc(slices.Clone(required), func(name any) bool { return !slices.Contains(own, name) })
+			also := setOf(own)
+			required = slices.DeleteFunc(slices.Clone(required), func(name any) bool { return !also[name.(string)] })
 			mergeProperties(merged, branch)
 		}
 		if objects == 0 {
@@ -125,17 +140,25 @@ func mergeProperties(into, from map[string]any) {
 }
 
 type normalizer struct {
-	root  any
-	nodes int
+	root any
+	// read and nodes are counted against maxSchemaRead and maxSchemaNodes.
+	read, nodes int
 	// open holds the references being resolved on the way down.
 	open map[string]bool
 	left []string
 }
 
+func (n *normalizer) count() error {
+	if n.nodes++; n.nodes > maxSchemaNodes {
+		return errLarge
+	}
+	return nil
+}
+
 // schema normalizes one schema. What says nothing becomes {}.
 func (n *normalizer) schema(v any, depth int) (map[string]any, error) {
-	if n.nodes++; n.nodes > maxSchemaNodes {
-		return nil, errLarge
+	if err := n.count(); err != nil {
+		return nil, err
 	}
 	if depth > maxSchemaDepth {
 		return nil, errDeep
@@ -175,6 +198,10 @@ func (n *normalizer) reference(in map[string]any, ref string, depth int) (map[st
 	target, ok := n.resolve(ref)
 	if !ok {
 		return nil, errReference
+	}
+	n.read += len(in) // they are copied at each step of a chain
+	if n.read += sizeOf(target, maxSchemaRead-n.read); n.read > maxSchemaRead {
+		return nil, errLarge
 	}
 	merged := map[string]any{}
 	if fields, ok := target.(map[string]any); ok {
@@ -229,8 +256,9 @@ func mergeAll(into, part map[string]any) {
 	mergeProperties(into, part)
 	if required, ok := part["required"].([]any); ok {
 		own, _ := into["required"].([]any)
+		has := setOf(own)
 		for _, name := range required {
-			if !slices.Contains(own, name) {
+			if !has[name.(string)] {
 				own = append(own, name)
 			}
 		}

@@ -117,16 +117,21 @@ func (n *normalizer) single(t string, in map[string]any, depth int) (map[string]
 func (n *normalizer) object(out, in map[string]any, depth int) error {
 	properties, _ := in["properties"].(map[string]any)
 	required, _ := in["required"].([]any)
+	wanted := setOf(required)
 	kept := map[string]any{}
 	for _, name := range slices.Sorted(maps.Keys(properties)) {
-		if properties[name] == false {
-			continue
-		}
-		if !propertyName.MatchString(name) || name == "__proto__" {
-			if slices.Contains(required, any(name)) {
-				return errNamed
+		usable := propertyName.MatchString(name) && name != "__proto__"
+		if properties[name] == false || !usable {
+			if err := n.count(); err != nil {
+				return err
 			}
-			n.left = append(n.left, name)
+			switch {
+			case properties[name] == false:
+			case wanted[name]:
+				return errNamed
+			default:
+				n.left = append(n.left, name)
+			}
 			continue
 		}
 		property, err := n.schema(properties[name], depth+1)
@@ -140,8 +145,9 @@ func (n *normalizer) object(out, in map[string]any, depth int) error {
 	}
 	var needed []any
 	for _, name := range required {
-		if text, ok := name.(string); ok && kept[text] != nil && !slices.Contains(needed, name) {
+		if text, ok := name.(string); ok && kept[text] != nil && wanted[text] {
 			needed = append(needed, name)
+			delete(wanted, text)
 		}
 	}
 	if needed != nil {
@@ -197,10 +203,12 @@ func enumOf(in map[string]any) []any {
 // texts returns the values if all are strings, null aside.
 func texts(values []any) []any {
 	var list []any
+	seen := map[string]bool{}
 	for _, v := range values {
-		switch v.(type) {
+		switch text := v.(type) {
 		case string:
-			if !slices.Contains(list, v) {
+			if !seen[text] {
+				seen[text] = true
 				list = append(list, v)
 			}
 		case nil:
