@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"regexp"
 	"sync"
 	"testing"
 	"time"
@@ -91,12 +92,19 @@ func Start(t testing.TB, o Options) *Server {
 		if err := s.stop(); err != nil {
 			t.Errorf("stop server: %v", err)
 		}
+		if found := planted.FindString(s.Log.String()); found != "" {
+			t.Errorf("a secret is in the log: %q", found)
+		}
 		if t.Failed() {
 			t.Logf("log of the server:\n%s", s.Log.String())
 		}
 	})
 	return s
 }
+
+// planted matches the secrets of all tests: keys of providers, session tokens, and whatever else they call a canary. No server
+// may log any of them, whatever the test is about.
+var planted = regexp.MustCompile(`(?i)canary|\bsk-[a-z0-9]|AIza|ory_[a-z]{2}_[a-z0-9]`)
 
 // Stop ends the server as SIGTERM does, and returns what its Run returned. It may be called more than once.
 func (s *Server) Stop() error { return s.stop() }
