@@ -215,7 +215,7 @@ func TestInstallation(t *testing.T) {
 	want(t, "up", good("migrate", "up"), "public 1 ", "template 1 ", "migrations applied", "the list of models")
 	want(t, "up again", good("migrate", "up"), "0 migrations applied")
 	absent := append(slices.Clone(env), "MODELS_FILE="+filepath.Join(t.TempDir(), "absent.json"))
-	if _, errOut, code := twobrains(t, absent, "migrate", "up"); code != 1 || !strings.Contains(errOut, "nothing was changed: load catalog: read models") {
+	if _, errOut, code := twobrains(t, absent, "migrate", "up"); code != 1 || !strings.Contains(errOut, "nothing was changed: sync: load catalog: read models") {
 		t.Errorf("up with a list that is not there: code %d, %s", code, errOut)
 	}
 	if s := read(); !s.Ready || s.Public.Version != s.Public.Target || s.Template.Version != s.Template.Target {
