@@ -46,7 +46,7 @@ func (b *testBundle) headers(t *testing.T, user auth.User, text string) uuid.UUI
 	id := uuid.New()
 	sealed, err := b.Keys.Seal(secret.Place{User: user.ID(), Provider: secret.MCP, Record: id}, secret.New(text))
 	require.NoError(t, err)
-	b.exec(t, "INSERT INTO public.user_mcp_servers (user_id, id, name, url, transport, headers_ciphertext, key_id) VALUES ($1, $2, 'n', 'https://x.test', 'sse', $3, $4)",
+	b.exec(t, "INSERT INTO public.user_mcp_servers (user_id, id, slot, name, url, transport, header_names, headers_ciphertext, key_id) VALUES ($1, $2, 1, 'n', 'https://x.test', 'sse', '{Authorization}', $3, $4)",
 		user.ID(), id, sealed.Ciphertext, sealed.KeyID)
 	return id
 }
@@ -62,7 +62,7 @@ func TestRotate(t *testing.T) {
 		b.put(t, b.keys, u, "exa", "exa-"+u.ID().String())
 	}
 	server := b.headers(t, users[0], `{"Authorization":"canary"}`)
-	b.exec(t, "INSERT INTO public.user_mcp_servers (user_id, id, name, url, transport) VALUES ($1, gen_random_uuid(), 'n', 'https://x.test', 'sse')", users[1].ID())
+	b.exec(t, "INSERT INTO public.user_mcp_servers (user_id, id, slot, name, url, transport) VALUES ($1, gen_random_uuid(), 1, 'n', 'https://x.test', 'sse')", users[1].ID())
 	next, keys := b.rotated(t)
 
 	by := rotate(t, next, tenant.RotateOptions{DryRun: true, Batch: 5})
