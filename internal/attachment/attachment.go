@@ -103,7 +103,7 @@ func (s *Service) Create(ctx context.Context, user auth.User, name, declared str
 		return Attachment{}, fmt.Errorf("make id: %w", err)
 	}
 	now := s.o.Clock().UTC()
-	err = s.tx(ctx, user, func(tx *tenant.Tx) error {
+	err = s.o.DB.Tx(ctx, user, func(tx *tenant.Tx) error {
 		tenant.QueueExec(tx, func(db tenant.DBTX) error { return s.q.AttachmentLock(ctx, db) })
 		tenant.QueueExec(tx, func(db tenant.DBTX) error { return s.q.AttachmentSweep(ctx, db, now.Add(-unclaimed)) })
 		total := tenant.Queue(tx, func(db tenant.DBTX) (int64, error) { return s.q.AttachmentTotal(ctx, db) })
@@ -127,7 +127,7 @@ func (s *Service) Create(ctx context.Context, user auth.User, name, declared str
 // Get returns an attachment; CodeNotFound if the user has none of that id.
 func (s *Service) Get(ctx context.Context, user auth.User, id uuid.UUID) (Attachment, error) {
 	var row *tenant.Result[tenantdb.AttachmentGetRow]
-	err := s.tx(ctx, user, func(tx *tenant.Tx) error {
+	err := s.o.DB.Tx(ctx, user, func(tx *tenant.Tx) error {
 		row = tenant.Queue(tx, func(db tenant.DBTX) (tenantdb.AttachmentGetRow, error) { return s.q.AttachmentGet(ctx, db, id) }).Proves()
 		return nil
 	})
@@ -144,7 +144,7 @@ func (s *Service) Get(ctx context.Context, user auth.User, id uuid.UUID) (Attach
 // Read returns up to count bytes of an attachment from first on, counted from 0. CodeNotFound: it is gone.
 func (s *Service) Read(ctx context.Context, user auth.User, id uuid.UUID, first, count int) ([]byte, error) {
 	var row *tenant.Result[[]byte]
-	err := s.tx(ctx, user, func(tx *tenant.Tx) error {
+	err := s.o.DB.Tx(ctx, user, func(tx *tenant.Tx) error {
 		row = tenant.Queue(tx, func(db tenant.DBTX) ([]byte, error) {
 			return s.q.AttachmentRead(ctx, db, tenantdb.AttachmentReadParams{ID: id, First: int32(first) + 1, Count: int32(count)})
 		}).Proves()
@@ -162,7 +162,7 @@ func (s *Service) Read(ctx context.Context, user auth.User, id uuid.UUID, first,
 // Delete removes an attachment, whether or not messages refer to it; CodeNotFound if the user has none of that id.
 func (s *Service) Delete(ctx context.Context, user auth.User, id uuid.UUID) error {
 	var deleted *tenant.Result[int64]
-	err := s.tx(ctx, user, func(tx *tenant.Tx) error {
+	err := s.o.DB.Tx(ctx, user, func(tx *tenant.Tx) error {
 		deleted = tenant.Queue(tx, func(db tenant.DBTX) (int64, error) { return s.q.AttachmentDelete(ctx, db, id) }).Proves()
 		return nil
 	})
@@ -173,14 +173,6 @@ func (s *Service) Delete(ctx context.Context, user auth.User, id uuid.UUID) erro
 		return errNone()
 	}
 	return nil
-}
-
-func (s *Service) tx(ctx context.Context, user auth.User, fn func(*tenant.Tx) error) error {
-	brain, err := s.o.DB.Open(ctx, user)
-	if err != nil {
-		return err
-	}
-	return brain.Tx(ctx, fn)
 }
 
 func (s *Service) errFull() error {

@@ -103,7 +103,7 @@ func (k *Keys) Put(ctx context.Context, user auth.User, provider string, key sec
 		return Key{}, err
 	}
 	var row *tenant.Result[publicdb.KeyPutRow]
-	err = k.tx(ctx, user, func(tx *tenant.Tx) error {
+	err = k.opts.DB.Tx(ctx, user, func(tx *tenant.Tx) error {
 		row = tenant.Queue(tx, func(db tenant.DBTX) (publicdb.KeyPutRow, error) {
 			return k.q.KeyPut(ctx, db, publicdb.KeyPutParams{
 				Provider: provider, ID: id, Ciphertext: sealed.Ciphertext, KeyID: sealed.KeyID, LastFour: end(key), Now: k.opts.Clock().UTC(),
@@ -120,7 +120,7 @@ func (k *Keys) Put(ctx context.Context, user auth.User, provider string, key sec
 // Delete removes a key, also one of a provider that is not known any more. CodeNotFound if there is none.
 func (k *Keys) Delete(ctx context.Context, user auth.User, provider string) error {
 	var gone *tenant.Result[int64]
-	err := k.tx(ctx, user, func(tx *tenant.Tx) error {
+	err := k.opts.DB.Tx(ctx, user, func(tx *tenant.Tx) error {
 		gone = tenant.Queue(tx, func(db tenant.DBTX) (int64, error) { return k.q.KeyDelete(ctx, db, provider) })
 		return nil
 	})
@@ -183,7 +183,7 @@ func (k *Keys) Reveal(user auth.User, row publicdb.KeyListRow) (secret.Secret, e
 
 func (k *Keys) rows(ctx context.Context, user auth.User) ([]publicdb.KeyListRow, error) {
 	var rows *tenant.Result[[]publicdb.KeyListRow]
-	err := k.tx(ctx, user, func(tx *tenant.Tx) error {
+	err := k.opts.DB.Tx(ctx, user, func(tx *tenant.Tx) error {
 		rows = tenant.Queue(tx, func(db tenant.DBTX) ([]publicdb.KeyListRow, error) { return k.q.KeyList(ctx, db) })
 		return nil
 	})
@@ -191,14 +191,6 @@ func (k *Keys) rows(ctx context.Context, user auth.User) ([]publicdb.KeyListRow,
 		return nil, fmt.Errorf("read keys: %w", err)
 	}
 	return rows.Value(), nil
-}
-
-func (k *Keys) tx(ctx context.Context, user auth.User, fn func(*tenant.Tx) error) error {
-	brain, err := k.opts.DB.Open(ctx, user)
-	if err != nil {
-		return err
-	}
-	return brain.Tx(ctx, fn)
 }
 
 func (k *Keys) provider(id string) (Provider, error) {

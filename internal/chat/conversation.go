@@ -72,7 +72,7 @@ func (s *Service) List(ctx context.Context, user auth.User, p ListParams) (Page[
 		return Page[Conversation]{}, err
 	}
 	var rows *tenant.Result[[]tenantdb.ConversationListRow]
-	err = s.tx(ctx, user, func(tx *tenant.Tx) error {
+	err = s.db.Tx(ctx, user, func(tx *tenant.Tx) error {
 		rows = tenant.Queue(tx, func(db tenant.DBTX) ([]tenantdb.ConversationListRow, error) {
 			return s.q.ConversationList(ctx, db, tenantdb.ConversationListParams{
 				Archived:        p.Archived,
@@ -105,7 +105,7 @@ func (s *Service) Get(ctx context.Context, user auth.User, id string) (Conversat
 		return Conversation{}, errNoConversation()
 	}
 	var row *tenant.Result[tenantdb.ConversationGetRow]
-	err := s.tx(ctx, user, func(tx *tenant.Tx) error {
+	err := s.db.Tx(ctx, user, func(tx *tenant.Tx) error {
 		row = s.queueGet(ctx, tx, id)
 		return nil
 	})
@@ -140,7 +140,7 @@ func (s *Service) Create(ctx context.Context, user auth.User, p CreateParams) (C
 	}
 	var created *tenant.Result[string]
 	var row *tenant.Result[tenantdb.ConversationGetRow]
-	err := s.tx(ctx, user, func(tx *tenant.Tx) error {
+	err := s.db.Tx(ctx, user, func(tx *tenant.Tx) error {
 		created = tenant.Queue(tx, func(db tenant.DBTX) (string, error) {
 			return s.q.ConversationCreate(ctx, db, tenantdb.ConversationCreateParams{
 				ID: p.ID, Title: p.Title, TitleByUser: p.Title != "", Now: s.now(),
@@ -174,7 +174,7 @@ func (s *Service) Update(ctx context.Context, user auth.User, id string, p Patch
 		}
 	}
 	var row *tenant.Result[tenantdb.ConversationGetRow]
-	err := s.tx(ctx, user, func(tx *tenant.Tx) error {
+	err := s.db.Tx(ctx, user, func(tx *tenant.Tx) error {
 		if p != (Patch{}) {
 			tenant.Queue(tx, func(db tenant.DBTX) (int64, error) {
 				return s.q.ConversationUpdate(ctx, db, tenantdb.ConversationUpdateParams{
@@ -198,7 +198,7 @@ func (s *Service) Delete(ctx context.Context, user auth.User, id string) error {
 		s.log.WarnContext(ctx, "stop reply of a conversation to be deleted", "error", err)
 	}
 	var deleted *tenant.Result[int64]
-	err := s.tx(ctx, user, func(tx *tenant.Tx) error {
+	err := s.db.Tx(ctx, user, func(tx *tenant.Tx) error {
 		deleted = tenant.Queue(tx, func(db tenant.DBTX) (int64, error) { return s.q.ConversationDelete(ctx, db, id) })
 		tenant.QueueExec(tx, func(db tenant.DBTX) error { return s.q.ConversationDeleteMessages(ctx, db, id) })
 		tenant.QueueExec(tx, func(db tenant.DBTX) error { return s.q.ConversationDeleteRuns(ctx, db, id) })

@@ -50,7 +50,7 @@ func (s *Service) Messages(ctx context.Context, user auth.User, conversationID s
 	}
 	var owner *tenant.Result[tenantdb.ConversationGetRow]
 	var result *tenant.Result[[]tenantdb.MessageListRow]
-	err = s.tx(ctx, user, func(tx *tenant.Tx) error {
+	err = s.db.Tx(ctx, user, func(tx *tenant.Tx) error {
 		owner = s.queueGet(ctx, tx, conversationID)
 		result = tenant.Queue(tx, func(db tenant.DBTX) ([]tenantdb.MessageListRow, error) {
 			return s.q.MessageList(ctx, db, tenantdb.MessageListParams{

@@ -48,12 +48,3 @@ func NewService(o Options) *Service {
 	}
 	return s
 }
-
-// tx opens the user's brain and runs a unit of work in it.
-func (s *Service) tx(ctx context.Context, user auth.User, fn func(*tenant.Tx) error) error {
-	brain, err := s.db.Open(ctx, user)
-	if err != nil {
-		return err
-	}
-	return brain.Tx(ctx, fn)
-}

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"twobrains/internal/auth"
 	"twobrains/internal/publicdb"
 )
 
@@ -41,6 +42,15 @@ func (b *Brain) Tx(ctx context.Context, fn func(*Tx) error) error {
 	err := b.db.publicError(b.run(ctx, fn))
 	b.db.metrics.unit(err, time.Since(start))
 	return err
+}
+
+// Tx opens the private brain of a user and runs fn there, as Brain.Tx does.
+func (db *DB) Tx(ctx context.Context, user auth.User, fn func(*Tx) error) error {
+	brain, err := db.Open(ctx, user)
+	if err != nil {
+		return err
+	}
+	return brain.Tx(ctx, fn)
 }
 
 func (b *Brain) run(ctx context.Context, fn func(*Tx) error) error {

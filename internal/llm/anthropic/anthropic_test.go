@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -111,18 +110,9 @@ func contains(t *testing.T, body []byte, parts ...string) {
 	}
 }
 
-func recording(t *testing.T, name string) llmtest.Answer {
-	t.Helper()
-	body, err := os.ReadFile(filepath.Join("testdata", name+".sse"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return llmtest.Answer{Body: body}
-}
-
 func ask(t *testing.T, name string) llmtest.Result {
 	t.Helper()
-	server := llmtest.NewServer(t, recording(t, name))
+	server := llmtest.NewServer(t, llmtest.Recording(t, name+".sse"))
 	return llmtest.Collect(t.Context(), t, newProvider(t, anthropic.Options{BaseURL: server.URL}), llmtest.Ask())
 }
 
@@ -164,7 +154,7 @@ func TestReplies(t *testing.T) {
 
 func TestReusedCallIDs(t *testing.T) {
 	t.Parallel()
-	server := llmtest.NewServer(t, recording(t, "tool"))
+	server := llmtest.NewServer(t, llmtest.Recording(t, "tool.sse"))
 	req := llmtest.Ask()
 	req.Messages = append(req.Messages, llm.Message{Role: llm.RoleAssistant, Parts: []llm.Part{llm.ToolCall{ID: "toolu_01Ab1", Name: "get_weather", Input: json.RawMessage(`{}`)}}},
 		llm.Message{Role: llm.RoleTool, Parts: []llm.Part{llm.ToolResult{CallID: "toolu_01Ab1", Output: json.RawMessage(`1`)}}})
@@ -215,7 +205,7 @@ func TestFailures(t *testing.T) {
 
 func TestConnectionIsReused(t *testing.T) {
 	t.Parallel()
-	server := llmtest.NewServer(t, recording(t, "text"))
+	server := llmtest.NewServer(t, llmtest.Recording(t, "text.sse"))
 	client := wire.NewHTTPClient(wire.Timeouts{})
 	t.Cleanup(client.CloseIdleConnections)
 	var dials atomic.Int32

@@ -82,7 +82,7 @@ func TestRequests(t *testing.T) {
 	} {
 		t.Run(golden, func(t *testing.T) {
 			t.Parallel()
-			server := llmtest.NewServer(t, recording(t, "text"))
+			server := llmtest.NewServer(t, llmtest.Recording(t, "text.sse"))
 			p := newProvider(t, anthropic.Options{BaseURL: server.URL + "/some", Key: secret.New("sk-ant-test")})
 			if r := llmtest.Collect(t.Context(), t, p, conversation(c.model, c.effort)); r.Finish != llm.FinishStop {
 				t.Fatalf("%+v", r)
@@ -108,7 +108,7 @@ func TestRequests(t *testing.T) {
 func TestNothingFromTheEnvironment(t *testing.T) {
 	t.Parallel()
 	for _, key := range []string{"sk-ant-own", ""} {
-		server := llmtest.NewServer(t, recording(t, "text"))
+		server := llmtest.NewServer(t, llmtest.Recording(t, "text.sse"))
 		p := newProvider(t, anthropic.Options{BaseURL: server.URL + "/", Key: secret.New(key)})
 		if r := llmtest.Collect(t.Context(), t, p, llmtest.Ask()); r.Finish != llm.FinishStop {
 			t.Fatalf("%+v", r)
@@ -142,7 +142,7 @@ func TestFiles(t *testing.T) {
 	} {
 		t.Run(file.MediaType, func(t *testing.T) {
 			t.Parallel()
-			server := llmtest.NewServer(t, recording(t, "text"))
+			server := llmtest.NewServer(t, llmtest.Recording(t, "text.sse"))
 			r := llmtest.Collect(t.Context(), t, newProvider(t, anthropic.Options{BaseURL: server.URL}), llmtest.AskAbout(file))
 			if r.Finish != llm.FinishStop {
 				t.Fatalf("%+v", r)
@@ -154,7 +154,7 @@ func TestFiles(t *testing.T) {
 
 func TestUnsupportedParts(t *testing.T) {
 	t.Parallel()
-	server := llmtest.NewServer(t, recording(t, "text"))
+	server := llmtest.NewServer(t, llmtest.Recording(t, "text.sse"))
 	p := newProvider(t, anthropic.Options{BaseURL: server.URL})
 	text := llm.Text{Text: "Hi"}
 	for name, message := range map[string]llm.Message{

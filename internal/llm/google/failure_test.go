@@ -67,7 +67,7 @@ func TestFailures(t *testing.T) {
 // TestErrorAsPlainJSON: within a stream the API at times reports an error outside of any event.
 func TestErrorAsPlainJSON(t *testing.T) {
 	t.Parallel()
-	answer := recording(t, "no-terminal-event.sse")
+	answer := llmtest.Recording(t, "no-terminal-event.sse")
 	answer.Body = append(answer.Body, "{\n  \"error\": {\n    \"code\": 503,\n    \"message\": \"SECRET\",\n    \"status\": \"UNAVAILABLE\"\n  }\n}\n"...)
 	if r := replay(t, answer); llm.KindOf(r.Err) != llm.Interrupted || r.Text != "Hello, w" || strings.Contains(r.Err.Error(), "SECRET") {
 		t.Errorf("%+v", r)

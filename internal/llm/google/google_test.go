@@ -2,7 +2,6 @@ package google_test
 
 import (
 	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -42,15 +41,6 @@ func newProvider(t *testing.T, o google.Options) *google.Provider {
 		t.Fatal(err)
 	}
 	return p
-}
-
-func recording(t *testing.T, name string) llmtest.Answer {
-	t.Helper()
-	body, err := os.ReadFile(filepath.Join("testdata", name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return llmtest.Answer{Body: body}
 }
 
 // replay plays a recording to a provider and returns what it makes of it.
@@ -122,7 +112,7 @@ func TestOwnRecordings(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if r := replay(t, recording(t, name+".sse")); !check(r) {
+			if r := replay(t, llmtest.Recording(t, name+".sse")); !check(r) {
 				t.Errorf("%+v", r)
 			}
 		})
@@ -132,7 +122,7 @@ func TestOwnRecordings(t *testing.T) {
 // TestGeneratedImage sends an image back to the model that made it, and to no other.
 func TestGeneratedImage(t *testing.T) {
 	t.Parallel()
-	server := llmtest.NewServer(t, recording(t, "file.sse"))
+	server := llmtest.NewServer(t, llmtest.Recording(t, "file.sse"))
 	p, req := newProvider(t, google.Options{BaseURL: server.URL}), llmtest.Ask()
 	first := llmtest.Collect(t.Context(), t, p, req)
 	req.Messages = append(req.Messages, llm.Message{Role: llm.RoleAssistant, Parts: first.Parts},
@@ -181,7 +171,7 @@ func TestFinishesWithoutEnd(t *testing.T) {
 	for name, ending := range map[string]llmtest.Ending{"cut": llmtest.Cut, "stall": llmtest.Stall} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			answer := recording(t, "no-usage.sse")
+			answer := llmtest.Recording(t, "no-usage.sse")
 			answer.Then = ending
 			server := llmtest.NewServer(t, answer)
 			r := llmtest.Collect(t.Context(), t, newProvider(t, google.Options{BaseURL: server.URL, IdleTimeout: 100 * time.Millisecond}), llmtest.Ask())

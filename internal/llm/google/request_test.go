@@ -90,7 +90,7 @@ func TestRequests(t *testing.T) {
 	for model, name := range map[string]string{"gemini-3.8-flash": "request-same-model.json", "gemini-2.5-pro": "request-other-model.json"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			server := llmtest.NewServer(t, recording(t, "text.sse"))
+			server := llmtest.NewServer(t, llmtest.Recording(t, "text.sse"))
 			p := newProvider(t, google.Options{BaseURL: server.URL + "/some/", Key: secret.New("test-key")})
 			llmtest.Collect(t.Context(), t, p, conversation(model))
 			request := server.Requests()[0]
@@ -105,7 +105,7 @@ func TestRequests(t *testing.T) {
 // TestSignaturesComeBack plays a reply and sends back the parts that its events make.
 func TestSignaturesComeBack(t *testing.T) {
 	t.Parallel()
-	server := llmtest.NewServer(t, recording(t, "signatures.sse"), recording(t, "text.sse"))
+	server := llmtest.NewServer(t, llmtest.Recording(t, "signatures.sse"), llmtest.Recording(t, "text.sse"))
 	p := newProvider(t, google.Options{BaseURL: server.URL})
 	req := llmtest.Ask()
 	req.Model = "gemini-3.8-flash"
@@ -124,7 +124,7 @@ func TestSignaturesComeBack(t *testing.T) {
 func TestNothingFromTheEnvironment(t *testing.T) {
 	t.Parallel()
 	for _, key := range []string{"own-key", ""} {
-		server := llmtest.NewServer(t, recording(t, "text.sse"))
+		server := llmtest.NewServer(t, llmtest.Recording(t, "text.sse"))
 		p := newProvider(t, google.Options{BaseURL: server.URL, Key: secret.New(key)})
 		if r := llmtest.Collect(t.Context(), t, p, llmtest.Ask()); r.Finish != llm.FinishStop {
 			t.Fatalf("%+v", r)
@@ -147,7 +147,7 @@ func TestNothingFromTheEnvironment(t *testing.T) {
 
 func TestUnsupportedRequests(t *testing.T) {
 	t.Parallel()
-	server := llmtest.NewServer(t, recording(t, "text.sse"))
+	server := llmtest.NewServer(t, llmtest.Recording(t, "text.sse"))
 	p := newProvider(t, google.Options{BaseURL: server.URL})
 	text := llm.Text{Text: "Hi"}
 	user := func(parts ...llm.Part) llm.Message { return llm.Message{Role: llm.RoleUser, Parts: parts} }
@@ -194,7 +194,7 @@ func TestModelPaths(t *testing.T) {
 		"tunedModels/mine":        "/v1beta/tunedModels/mine:streamGenerateContent",
 		"a?b#c":                   "/v1beta/models/a?b#c:streamGenerateContent",
 	} {
-		server := llmtest.NewServer(t, recording(t, "text.sse"))
+		server := llmtest.NewServer(t, llmtest.Recording(t, "text.sse"))
 		req := llmtest.Ask()
 		req.Model = model
 		llmtest.Collect(t.Context(), t, newProvider(t, google.Options{BaseURL: server.URL}), req)

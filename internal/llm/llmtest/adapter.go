@@ -59,3 +59,9 @@ func (a Adapter) replay(t *testing.T, answers ...Answer) Result {
 	t.Helper()
 	return Collect(t.Context(), t, a.New(t, NewServer(t, answers...).URL, patient), Ask())
 }
+
+// Recording answers with a file in testdata.
+func Recording(t *testing.T, name string) Answer {
+	t.Helper()
+	return Answer{Body: Adapter{Dir: "testdata"}.recording(t, name)}
+}

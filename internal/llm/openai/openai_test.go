@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -48,15 +47,6 @@ func newDialect(t *testing.T, o openai.Options, dialect openai.Dialect) *openai.
 	return p
 }
 
-func recording(t *testing.T, name string) llmtest.Answer {
-	t.Helper()
-	body, err := os.ReadFile(filepath.Join("testdata", name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return llmtest.Answer{Body: body}
-}
-
 // TestCompatibleServers plays what only servers other than OpenAI send.
 func TestCompatibleServers(t *testing.T) {
 	t.Parallel()
@@ -80,7 +70,7 @@ func TestCompatibleServers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			server := llmtest.NewServer(t, recording(t, name+".sse"))
+			server := llmtest.NewServer(t, llmtest.Recording(t, name+".sse"))
 			r := llmtest.Collect(t.Context(), t, newProvider(t, openai.Options{BaseURL: server.URL}), llmtest.Ask())
 			if !check(r) {
 				t.Errorf("%+v", r)
@@ -91,7 +81,7 @@ func TestCompatibleServers(t *testing.T) {
 
 func TestReusedCallIDs(t *testing.T) {
 	t.Parallel()
-	server := llmtest.NewServer(t, recording(t, "tool.sse"))
+	server := llmtest.NewServer(t, llmtest.Recording(t, "tool.sse"))
 	req := llmtest.Ask()
 	req.Messages = append(req.Messages, llm.Message{Role: llm.RoleAssistant, Parts: []llm.Part{llm.ToolCall{ID: "call_Ab1", Name: "get_weather", Input: json.RawMessage(`{}`)}}},
 		llm.Message{Role: llm.RoleTool, Parts: []llm.Part{llm.ToolResult{CallID: "call_Ab1", Output: json.RawMessage(`1`)}}})
@@ -104,7 +94,7 @@ func TestReusedCallIDs(t *testing.T) {
 // TestFinishesWithoutEnd: after finish_reason a server has a few seconds for usage, then the reply is complete anyway.
 func TestFinishesWithoutEnd(t *testing.T) {
 	t.Parallel()
-	answer := recording(t, "no-usage.sse")
+	answer := llmtest.Recording(t, "no-usage.sse")
 	for name, ending := range map[string]llmtest.Ending{"cut": llmtest.Cut, "stall": llmtest.Stall} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -121,7 +111,7 @@ func TestFinishesWithoutEnd(t *testing.T) {
 
 func TestConnectionIsReused(t *testing.T) {
 	t.Parallel()
-	server := llmtest.NewServer(t, recording(t, "text.sse"))
+	server := llmtest.NewServer(t, llmtest.Recording(t, "text.sse"))
 	client := wire.NewHTTPClient(wire.Timeouts{})
 	t.Cleanup(client.CloseIdleConnections)
 	dials := 0

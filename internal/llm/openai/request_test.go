@@ -87,7 +87,7 @@ func TestRequests(t *testing.T) {
 	} {
 		t.Run(golden, func(t *testing.T) {
 			t.Parallel()
-			server := llmtest.NewServer(t, recording(t, "text.sse"))
+			server := llmtest.NewServer(t, llmtest.Recording(t, "text.sse"))
 			p := newDialect(t, openai.Options{BaseURL: server.URL + "/some/v1", Key: secret.New("sk-test")}, c.dialect)
 			llmtest.Collect(t.Context(), t, p, conversation())
 			request := server.Requests()[0]
@@ -111,7 +111,7 @@ func TestRequests(t *testing.T) {
 func TestNothingFromTheEnvironment(t *testing.T) {
 	t.Parallel()
 	for _, key := range []string{"sk-own", ""} {
-		server := llmtest.NewServer(t, recording(t, "text.sse"))
+		server := llmtest.NewServer(t, llmtest.Recording(t, "text.sse"))
 		p := newProvider(t, openai.Options{BaseURL: server.URL + "/v1/", Key: secret.New(key)})
 		if r := llmtest.Collect(t.Context(), t, p, llmtest.Ask()); r.Finish != llm.FinishStop {
 			t.Fatalf("%+v", r)
@@ -140,7 +140,7 @@ func TestUnsupportedParts(t *testing.T) {
 }
 
 func unsupportedParts(t *testing.T, dialect openai.Dialect) {
-	server := llmtest.NewServer(t, recording(t, "text.sse"))
+	server := llmtest.NewServer(t, llmtest.Recording(t, "text.sse"))
 	p := newDialect(t, openai.Options{BaseURL: server.URL}, dialect)
 	text := llm.Text{Text: "Hi"}
 	for name, message := range map[string]llm.Message{

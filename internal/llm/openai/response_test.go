@@ -32,7 +32,7 @@ func TestResponses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			server := llmtest.NewServer(t, recording(t, "responses/"+name+".sse"))
+			server := llmtest.NewServer(t, llmtest.Recording(t, "responses/"+name+".sse"))
 			r := llmtest.Collect(t.Context(), t, newDialect(t, openai.Options{BaseURL: server.URL}, openai.DialectOpenAI), llmtest.Ask())
 			if !check(r) {
 				t.Errorf("%+v", r)
@@ -51,7 +51,7 @@ func TestAsksForLess(t *testing.T) {
 	noSummary := refusal(`{"error":{"message":"Your organization must be verified to generate reasoning summaries.","type":"invalid_request_error","param":"reasoning.summary","code":"unsupported_value"}}`)
 	noEncrypted := refusal(`{"error":{"message":"Encrypted content is not supported with this model.","type":"invalid_request_error","param":"include","code":null}}`)
 	foreign := refusal(`{"error":{"message":"The encrypted content gAAA... could not be verified.","type":"invalid_request_error","param":null,"code":"invalid_encrypted_content"}}`)
-	text := recording(t, "responses/text.sse")
+	text := llmtest.Recording(t, "responses/text.sse")
 	run := func(t *testing.T, answers ...llmtest.Answer) (llmtest.Result, []llmtest.Request) {
 		server := llmtest.NewServer(t, answers...)
 		req := conversation()

@@ -89,11 +89,7 @@ func errNotFound() error { return problem.New(problem.CodeNotFound, "There is no
 
 // tx runs one unit of work.
 func (s *Service) tx(ctx context.Context, user auth.User, work func(*tenant.Tx)) error {
-	brain, err := s.db.Open(ctx, user)
-	if err != nil {
-		return err
-	}
-	return brain.Tx(ctx, func(tx *tenant.Tx) error {
+	return s.db.Tx(ctx, user, func(tx *tenant.Tx) error {
 		work(tx)
 		return nil
 	})
