@@ -64,7 +64,7 @@ fmt: tool ## format the Go and web sources
 
 .PHONY: clean
 clean: ## remove what was built; data stays
-	rm -rf bin .dev/bin .dev/stamp .dev/generated e2e/node_modules web/node_modules
+	rm -rf bin .dev/bin .dev/stamp .dev/generated e2e/node_modules journeys/node_modules web/node_modules
 	find web/dist -mindepth 1 ! -name .gitkeep -delete
 
 .PHONY: reset

@@ -1,12 +1,31 @@
 import { fileURLToPath } from "node:url";
 import react from "@vitejs/plugin-react";
+import type { Plugin } from "vite";
 import { defineConfig } from "vitest/config";
+import { budget } from "./budget.ts";
 
 // Where the Go server listens while the app is served by Vite.
 const server = process.env.TWOBRAINS_URL ?? "http://127.0.0.1:8080";
 
+// Every browser that runs the app reads WOFF2; the other two formats would only make the binary larger.
+const modernFonts: Plugin = {
+  name: "modern-fonts",
+  enforce: "pre",
+  transform: (code, id) =>
+    id.endsWith("katex.min.css")
+      ? code.replace(/,url\([^)]*\) format\("(?:woff|truetype)"\)/g, "")
+      : undefined,
+};
+
 export default defineConfig({
-  plugins: [react()],
+  plugins: [
+    react(),
+    modernFonts,
+    budget([
+      { name: "sign-in", modules: ["/auth/pages.tsx"], limit: 200 },
+      { name: "new chat", modules: ["/shell/Shell.tsx", "/chat/ChatPage.tsx"], limit: 250 },
+    ]),
+  ],
   resolve: { alias: { "~": fileURLToPath(new URL("./src", import.meta.url)) } },
   server: {
     host: "127.0.0.1",

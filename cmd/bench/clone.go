@@ -32,6 +32,8 @@ type cloner struct {
 	// pattern is the hash in the seals of the brain that is copied.
 	pattern string
 	version int32
+	// messages are in the conversation of a filled brain.
+	messages int
 }
 
 type clonedTable struct {
@@ -50,7 +52,7 @@ func (c *cloner) lock(schema string) string {
 
 // newCloner looks at the brain of a user whom the kernel has provisioned.
 func newCloner(ctx context.Context, ownerURL string, keys *secret.KeyRing, user uuid.UUID) (*cloner, error) {
-	c := &cloner{url: ownerURL, key: keys.Primary()}
+	c := &cloner{url: ownerURL, key: keys.Primary(), messages: messagesEach}
 	c.pattern = c.lock(schemaOf(user))
 	conn, err := pgx.Connect(ctx, ownerURL)
 	if err != nil {
@@ -111,10 +113,10 @@ func (c *cloner) script(w *strings.Builder, id uuid.UUID, filled bool) {
 	fmt.Fprintf(w, "INSERT INTO public.tenants (user_id, schema_name, lock, key_id, version, migrated_at) VALUES ('%s', '%s', '\\x%s', '%s', %d, now());\n",
 		id, schema, lock, c.key.ID(), c.version)
 	if filled {
-		fmt.Fprintf(w, "INSERT INTO conversations (id, title, last_seq) VALUES ('c', 'A conversation', %d);\n"+
+		fmt.Fprintf(w, "INSERT INTO conversations (id, title, last_seq) VALUES ('c', 'A conversation', %[1]d);\n"+
 			"INSERT INTO messages (id, conversation_id, seq, role, parts, status, size) SELECT 'm' || s, 'c', s, "+
-			"CASE WHEN s %% 2 = 1 THEN 'user' ELSE 'assistant' END, '%s', 'complete', 300 FROM generate_series(1, %d) s;\n"+
-			"", messagesEach, body, messagesEach)
+			"CASE WHEN s %% 2 = 1 THEN 'user' ELSE 'assistant' END, '%[2]s', 'complete', 300 FROM generate_series(1, %[1]d) s;\n",
+			c.messages, body)
 	}
 }
 

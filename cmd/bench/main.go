@@ -3,7 +3,7 @@
 //
 //	go run ./cmd/bench [GROUP …] [--quick] [--json FILE]
 //
-// Groups: kernel, completion, provision, scale, memory, deploy, sweep; all of them by default. docs/performance.md says
+// Groups: kernel, completion, streams, provision, scale, memory, deploy, sweep; all of them by default. docs/performance.md says
 // how each figure is taken and what it was.
 package main
 
@@ -27,6 +27,9 @@ func main() {
 	if len(os.Args) == 2 && os.Args[1] == serverVerb {
 		exit(serve(ctx))
 	}
+	if len(os.Args) == 2 && verbs[os.Args[1]] != nil {
+		exit(beChild(ctx, os.Args[1]))
+	}
 	exit(command().Run(ctx, os.Args))
 }
 
@@ -46,6 +49,7 @@ type settings struct {
 	users, schemas int
 	rounds         int
 	slice          time.Duration
+	streams        streamSettings
 }
 
 // group measures some lines of the table.
@@ -57,6 +61,7 @@ type group struct {
 var groups = []group{
 	{"kernel", runKernel},
 	{"completion", runCompletion},
+	{"streams", runStreams},
 	{"provision", runProvision},
 	{"memory", runMemory},
 	{"deploy", runDeploy},
@@ -79,15 +84,27 @@ func command() *cli.Command {
 			&cli.IntFlag{Name: "schemas", Usage: "private brains at the scale group's larger size (about 120 KB of disk each)", Value: 100_000},
 			&cli.IntFlag{Name: "rounds", Usage: "pairs of slices per figure", Value: 20},
 			&cli.DurationFlag{Name: "slice", Usage: "length of a slice", Value: 400 * time.Millisecond},
+			&cli.IntFlag{Name: "streams", Usage: "streams open at once", Value: 9_000},
+			&cli.IntFlag{Name: "seconds", Usage: "length of a streamed reply, which is as many chunks", Value: 30},
+			&cli.DurationFlag{Name: "ramp", Usage: "time over which all streams begin", Value: 15 * time.Second},
+			&cli.IntFlag{Name: "lanes", Usage: "connections of the streaming server to its database", Value: 64},
+			&cli.StringFlag{Name: "server", Usage: "program to stream through, instead of building it"},
+			&cli.StringFlag{Name: "profiles", Usage: "directory for profiles of the streaming server"},
+			&cli.BoolFlag{Name: "wait", Usage: "wait for Enter before streaming, once everything is prepared"},
 			&cli.StringFlag{Name: "json", Usage: "write the figures to a file as well"},
 		},
 		Action: func(ctx context.Context, c *cli.Command) error {
 			s := settings{
 				quick: c.Bool("quick"), users: c.Int("users"), schemas: c.Int("schemas"), rounds: c.Int("rounds"), slice: c.Duration("slice"),
+				streams: streamSettings{
+					streams: c.Int("streams"), seconds: c.Int("seconds"), ramp: c.Duration("ramp"), lanes: c.Int("lanes"),
+					server: c.String("server"), profiles: c.String("profiles"), wait: c.Bool("wait"),
+				},
 			}
 			if s.quick {
 				s.users, s.schemas = min(s.users, 2_000), min(s.schemas, 2_000)
 				s.rounds, s.slice = min(s.rounds, 8), min(s.slice, 250*time.Millisecond)
+				s.streams.streams, s.streams.seconds, s.streams.ramp = min(s.streams.streams, 1_000), min(s.streams.seconds, 10), min(s.streams.ramp, 2*time.Second)
 			}
 			chosen, err := choose(c.Args().Slice())
 			if err != nil {

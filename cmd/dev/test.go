@@ -64,7 +64,7 @@ func testServices(ctx context.Context, c *checkout) (environment []string, stop 
 	}
 	environment = []string{testServerURL + "=" + relay.url, testHookKey + "=" + hookKey}
 	if len(unset) == 0 {
-		if err := localstack.InstallPgBouncer(ctx, say); err != nil {
+		if err := localstack.InstallForTests(ctx, say); err != nil {
 			relay.stop()
 			return nil, nil, err
 		}

@@ -17,7 +17,12 @@ func node(ctx context.Context, c *checkout, _ []string) error {
 	if err := c.buildWeb(ctx); err != nil {
 		return err
 	}
-	return c.installPackages(ctx, "e2e")
+	for _, tests := range []string{"e2e", "journeys"} {
+		if err := c.installPackages(ctx, tests); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // buildWeb builds the SPA if its sources have changed since the last time.

@@ -1,19 +1,19 @@
-// The real npm client, as the web app uses it, without a page around it.
+// The npm client as applications use it, without a page around it, and the comparison of what it shows with what is stored.
+import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { Chat } from "@ai-sdk/react";
-import { DefaultChatTransport } from "ai";
-import { server } from "./env.js";
 
 /** A transport with the client's defaults: it posts the whole history, as programs of others do. */
-export function transportOf(user) {
-  return new DefaultChatTransport({ api: `${server}/api/ai`, headers: user.headers });
+export function transportOf(client, user, options = {}) {
+  return new client.ai.DefaultChatTransport({
+    api: `${user.base}/api/ai`,
+    headers: user.headers,
+    ...options,
+  });
 }
 
 /** The transport of our web app, which posts the new message alone. */
-export function lastMessageOnly(user) {
-  return new DefaultChatTransport({
-    api: `${server}/api/ai`,
-    headers: user.headers,
+export function lastMessageOnly(client, user) {
+  return transportOf(client, user, {
     prepareSendMessagesRequest: ({ id, messages, trigger, messageId, body }) => ({
       body: { ...body, id, messages: messages.slice(-1), trigger, messageId },
     }),
@@ -21,17 +21,19 @@ export function lastMessageOnly(user) {
 }
 
 /**
- * A chat of the user. `texts` collects what the reply's text looked like each time it changed, `ended` how the last
- * reply ended.
+ * A chat of the user. `texts` collects what the reply's text looked like each time it changed, `data` the parts that are not
+ * kept, `ended` how the last reply ended.
  */
-export function chatOf(user, { id = randomUUID(), messages = [], transport = transportOf(user) } = {}) {
-  const chat = new Chat({
+export function chatOf(client, user, options = {}) {
+  const { id = randomUUID(), transport = transportOf(client, user), ...rest } = options;
+  const chat = new client.Chat({
     id,
-    messages,
     transport,
     onFinish: (end) => Object.assign(watched, { ended: end }),
+    onData: (part) => watched.data.push(part),
+    ...rest,
   });
-  const watched = { chat, texts: [], ended: undefined };
+  const watched = { chat, texts: [], data: [], ended: undefined };
   chat["~registerMessagesCallback"](() => {
     const last = chat.lastMessage;
     const text = last?.role === "assistant" ? textOf(last) : "";
@@ -42,12 +44,27 @@ export function chatOf(user, { id = randomUUID(), messages = [], transport = tra
   return watched;
 }
 
+/** Follows a running reply as a page does that was just opened: with the stored messages, in a chat of its own. */
+export async function resumed(client, user, id, options = {}) {
+  const watched = chatOf(client, user, { id, messages: await stored(user, id), ...options });
+  await watched.chat.resumeStream();
+  return watched;
+}
+
 export function textOf(message) {
   return message.parts
     .filter((part) => part.type === "text")
     .map((part) => part.text)
     .join("");
 }
+
+export const hasText = (chat) => chat.lastMessage?.role === "assistant" && textOf(chat.lastMessage) !== "";
+
+/** The parts that are calls of tools. */
+export const callsOf = (message) => message.parts.filter((part) => part.toolCallId !== undefined);
+
+/** What a refusal says: the client shows its body as the error's message. */
+export const problemOf = (chat) => JSON.parse(chat.error.message);
 
 /** The stored messages of a conversation, all pages, in order. */
 export async function stored(user, id) {
@@ -69,29 +86,34 @@ export async function stored(user, id) {
 }
 
 /**
- * The parts of a message as the server stores them. The client also keeps members that are undefined, and of reasoning
- * the id of its block, which means nothing once the stream has ended.
+ * Fails unless the chat shows what is stored, message for message, and returns the stored messages. What differs by design: the
+ * server keeps `callProviderMetadata` of calls, by which it knows the tool that was asked about; it tells when a message of the user
+ * was stored, and a message's place among its versions, with the messages only; clients keep an id of blocks of text and reasoning,
+ * and 5 and 6 the input of a call that could not be read as rawInput. `answers: false` leaves out how requests for approval were
+ * answered, which no chunk tells who resumes.
  */
-export function partsOf(message) {
-  return JSON.parse(JSON.stringify(message.parts)).map(({ id, ...part }) =>
-    part.type === "reasoning" ? part : { ...part, ...(id === undefined ? {} : { id }) },
-  );
+export async function assertStored(user, chat, { answers = true } = {}) {
+  const messages = await stored(user, chat.id);
+  const shown = JSON.parse(JSON.stringify(chat.messages));
+  const comparable = ({ id, role, metadata: { branch: _, ...metadata } = {}, parts }) => ({
+    id,
+    role,
+    parts: parts.map((part) => comparablePart(part, answers)),
+    ...(role === "assistant" && { metadata }),
+  });
+  assert.deepEqual(shown.map(comparable), messages.map(comparable));
+  return messages;
 }
 
-/** Resolves when the condition holds, which is looked at whenever a message or the status of the chat changes. */
-export function when(chat, condition) {
-  return new Promise((resolve, reject) => {
-    const stops = [];
-    const timer = setTimeout(() => finish(reject, new Error(`in vain: ${condition}`)), 20_000);
-    const finish = (settle, value) => {
-      clearTimeout(timer);
-      for (const stop of stops) {
-        stop();
-      }
-      settle(value);
-    };
-    const look = () => condition(chat) && finish(resolve);
-    stops.push(chat["~registerMessagesCallback"](look), chat["~registerStatusCallback"](look));
-    look();
-  });
+function comparablePart({ callProviderMetadata: _, rawInput, id, ...part }, answers) {
+  if (part.approval && !answers) {
+    part.approval = { id: part.approval.id };
+  }
+  if (rawInput !== undefined) {
+    part.input ??= rawInput;
+  }
+  if (part.type.startsWith("data-")) {
+    return { id, ...part };
+  }
+  return part;
 }

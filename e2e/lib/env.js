@@ -1,22 +1,30 @@
-// Where the server is and how mailed codes are read, from the environment.
+// Where the servers are and how mailed codes are read, from the environment.
 
-function required(name) {
+function url(name) {
   const value = process.env[name];
   if (!value) {
-    throw new Error(`${name} is not set: docs/web.md says how to run these tests`);
+    throw new Error(`${name} is not set: README.md says how to run these tests`);
   }
   return value.replace(/\/+$/, "");
 }
 
-/** The server under test. */
-export const server = required("TWOBRAINS_URL");
+/** The server under test, and another one on the same database. */
+export const server = url("TWOBRAINS_URL");
+export const otherServer = url("TWOBRAINS_OTHER_URL");
 
-/** Kratos's admin API, where mail waits that nobody delivers. Without it, the server's own mail page is asked. */
-export const kratosAdmin = process.env.KRATOS_ADMIN_URL?.replace(/\/+$/, "");
+/** More of them, one for each version of the client, for tests that stop them with `terminate`. */
+export const endingServers = url("TWOBRAINS_ENDING_URLS").split(",");
 
-/** The key of /dev/mail. */
-export const mailKey = process.env.DEV_MAIL_KEY;
+/** An MCP server at /mcp, and what stops servers. */
+export const helper = url("TWOBRAINS_HELPER_URL");
 
-if (!kratosAdmin && !mailKey) {
-  throw new Error("set KRATOS_ADMIN_URL or DEV_MAIL_KEY: a code must be read from somewhere");
+/** Kratos's admin API, where mail waits that nobody delivers. */
+export const kratosAdmin = url("KRATOS_ADMIN_URL");
+
+/** Sends SIGTERM to one of endingServers. */
+export async function terminate(ending) {
+  const response = await fetch(`${helper}/terminate/${endingServers.indexOf(ending)}`, { method: "POST" });
+  if (!response.ok) {
+    throw new Error(`terminate ${ending}: ${response.status}`);
+  }
 }

@@ -1,7 +1,7 @@
 // Signing in as a person would: Kratos's own flows through the server's proxy, with the code from the mail.
 import { randomUUID } from "node:crypto";
-import { setTimeout as pause } from "node:timers/promises";
-import { kratosAdmin, mailKey, server } from "./env.js";
+import { kratosAdmin, server } from "./env.js";
+import { until } from "./wait.js";
 
 async function json(response) {
   const text = await response.text();
@@ -12,28 +12,10 @@ async function json(response) {
   }
 }
 
-async function mailedCodes(address) {
-  if (kratosAdmin) {
-    const query = new URLSearchParams({ recipient: address });
-    const mails = await json(await fetch(`${kratosAdmin}/admin/courier/messages?${query}`));
-    return mails.map((mail) => /\b\d{6}\b/.exec(mail.body)?.[0]);
-  }
-  const query = new URLSearchParams({ format: "json", to: address });
-  const mails = await json(
-    await fetch(`${server}/dev/mail?${query}`, { headers: { "X-Mail-Key": mailKey } }),
-  );
-  return mails.map((mail) => mail.code);
-}
-
-/** Waits for the newest code sent to an address, which must not be the one seen before. */
-async function newCode(address, before) {
-  for (const deadline = Date.now() + 20_000; Date.now() < deadline; await pause(50)) {
-    const [code] = await mailedCodes(address);
-    if (code && code !== before) {
-      return code;
-    }
-  }
-  throw new Error(`no code came for ${address}`);
+async function newestCode(address) {
+  const query = new URLSearchParams({ recipient: address });
+  const mails = await json(await fetch(`${kratosAdmin}/admin/courier/messages?${query}`));
+  return mails.map((mail) => /\b\d{6}\b/.exec(mail.body)?.[0])[0];
 }
 
 async function submit(action, body) {
@@ -50,7 +32,7 @@ async function submit(action, body) {
 /** Goes through a flow for native applications ("login" or "registration") and returns the session's token. */
 async function byCode(kind, address) {
   const who = kind === "login" ? { identifier: address } : { traits: { email: address } };
-  const [before] = await mailedCodes(address);
+  const before = kind === "login" ? await newestCode(address) : undefined;
   const flow = await json(
     await fetch(`${server}/.ory/self-service/${kind}/api`, { headers: { accept: "application/json" } }),
   );
@@ -60,7 +42,10 @@ async function byCode(kind, address) {
       `${kind}: no code was sent: ${sent.status} ${JSON.stringify(sent.body.ui?.messages ?? sent.body)}`,
     );
   }
-  const code = await newCode(address, before);
+  const code = await until(`a code for ${address}`, async () => {
+    const newest = await newestCode(address);
+    return newest !== before && newest;
+  });
   const done = await submit(flow.ui.action, { ...who, method: "code", code });
   if (done.status !== 200 || !done.body.session_token) {
     throw new Error(`${kind}: ${done.status} ${JSON.stringify(done.body.ui?.messages ?? done.body)}`);
@@ -74,19 +59,23 @@ export async function newUser() {
   return user(address, await byCode("registration", address));
 }
 
-/** The same person on another device. */
-export async function signInAgain(who) {
-  return user(who.address, await byCode("login", who.address));
+/** The same person on another device: with another session. */
+export async function onAnotherDevice(who) {
+  return user(who.address, await byCode("login", who.address), who.base);
 }
 
-function user(address, token) {
+function user(address, token, base = server) {
   const headers = { Authorization: `Bearer ${token}` };
   return {
     address,
     headers,
+    /** The server that this person speaks to. */
+    base,
+    /** The same session at another server. */
+    at: (elsewhere) => user(address, token, elsewhere),
     /** Asks the API and returns status, headers and body. */
     async api(method, path, body) {
-      const response = await fetch(server + path, {
+      const response = await fetch(base + path, {
         method,
         headers: { ...headers, ...(body === undefined ? {} : { "content-type": "application/json" }) },
         body: body === undefined ? undefined : JSON.stringify(body),
@@ -100,3 +89,6 @@ function user(address, token) {
     },
   };
 }
+
+/** Somebody who has no session. */
+export const nobody = { headers: {}, base: server };

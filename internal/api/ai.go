@@ -67,14 +67,15 @@ const (
 func (s *Server) aiRoutes() {
 	r := s.api.OpenAPI().Components.Schemas
 	send := limits{name: "ai", perIP: s.config.Limits.AIPerIP, user: s.config.Limits.AIPerUser}
-	s.app.Post(aiPath, append(s.access(send), s.startReply)...)
+	s.app.Post(aiPath, append(append([]fiber.Handler{s.admitReply}, s.access(send)...), s.startReply)...)
 	request := r.Schema(reflect.TypeFor[AIRequest](), true, "")
 	r.SchemaFromRef(request.Ref).AdditionalProperties = true
 	s.document(huma.Operation{
 		OperationID: "sendMessage", Method: http.MethodPost, Path: aiPath,
 		Summary: "Send a message and stream the reply",
 		Description: "Speaks the UI message stream of the AI SDK (npm package ai, versions 5 to 7). The reply goes on when the client leaves; " +
-			"what goes wrong after the stream has begun is told in it.",
+			"what goes wrong after the stream has begun is told in it. A message that is sent again, with the same id and content, is not stored or " +
+			"counted again: it gets the reply under way, or the one that there is.",
 		RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/json": {Schema: request}}},
 	}, codesBody, []problem.Code{
 		problem.CodeNotFound, problem.CodeConflict, problem.CodeRunActive, problem.CodeModelUnavailable, problem.CodeQuotaDay, problem.CodeQuotaMonth,
@@ -85,13 +86,14 @@ func (s *Server) aiRoutes() {
 	s.app.Add(http.MethodGet, paramNames.Replace(aiStreamPath), handlers...)
 	s.document(huma.Operation{
 		OperationID: "resumeReply", Method: http.MethodGet, Path: aiStreamPath,
-		Summary:     "Stream the reply under way from its beginning",
-		Description: "204 when nothing is under way in this conversation, whether it exists or not.",
+		Summary: "Stream the reply under way from its beginning",
+		Description: "Whichever replica makes it. 204 when nothing is under way in this conversation, whether it exists or not; resume_unavailable when " +
+			"something is and its stream cannot be read here now.",
 		Parameters: []*huma.Param{{
 			Name: "conversationId", In: "path", Required: true, Schema: &huma.Schema{Type: huma.TypeString},
 		}},
 		Responses: map[string]*huma.Response{"204": {Description: "Nothing is under way."}},
-	})
+	}, []problem.Code{problem.CodeResumeUnavailable})
 
 	type stop struct {
 		ID string `path:"conversationId"`
@@ -99,7 +101,7 @@ func (s *Server) aiRoutes() {
 	register(s, operation{
 		id: "stopReply", method: http.MethodPost, path: aiPath + "/{conversationId}/stop", tag: aiTag,
 		summary:     "Stop the reply under way",
-		description: "What there is of it is kept. Answers when it is stored.",
+		description: "Whichever replica makes it. What there is of it is kept. Answers when it is stored.",
 	}, func(ctx context.Context, user auth.User, in *stop) (*struct{ Body Stopped }, error) {
 		stopped, err := s.completions.Stop(ctx, user, in.ID)
 		return &struct{ Body Stopped }{Stopped{stopped}}, err
@@ -123,10 +125,19 @@ func (s *Server) document(op huma.Operation, codes ...[]problem.Code) {
 	s.api.OpenAPI().AddOperation(&op)
 }
 
-func (s *Server) startReply(c *fiber.Ctx) error {
+// admitReply refuses what there is no room for before Kratos, Redis or Postgres are asked anything: at overload a refusal must
+// cost next to nothing.
+func (s *Server) admitReply(c *fiber.Ctx) error {
+	if s.completions.Active() >= s.config.Limits.MaxStreams {
+		return problem.New(problem.CodeBusy, "The server has no room for another reply now; try again in a moment.").After(5 * time.Second)
+	}
 	if err := s.admitStream(); err != nil {
 		return err
 	}
+	return c.Next()
+}
+
+func (s *Server) startReply(c *fiber.Ctx) error {
 	// A copy: what is kept of the body outlives the request's buffers.
 	follower, err := s.completions.Start(c.UserContext(), exchangeOf(c).user, bytes.Clone(c.Request().Body()))
 	if err != nil {

@@ -22,6 +22,7 @@ import (
 	"twobrains/internal/config"
 	"twobrains/internal/llm"
 	"twobrains/internal/secret"
+	"twobrains/internal/stream/redislog"
 	"twobrains/internal/tenant"
 	"twobrains/tern"
 )
@@ -52,6 +53,8 @@ type App struct {
 
 	server        *Server
 	invalidations *auth.Invalidations
+	logs          *redislog.Store
+	signals       *redislog.Signals
 	closers       []func()
 	closing       sync.Once
 
@@ -140,10 +143,14 @@ func (a *App) listen() (err error) {
 }
 
 // Run listens and serves until ctx ends, and then lets what is under way come to its end, DRAIN_TIMEOUT at most. The work in
-// flight does not depend on ctx: databases stay open until Close.
+// flight does not depend on ctx: databases stay open until Close. The others know of this process before it takes requests, and
+// until what it could not end is theirs.
 func (a *App) Run(ctx context.Context) error {
 	if err := a.listen(); err != nil {
 		return err
+	}
+	if err := a.Completions.Announce(context.WithoutCancel(ctx)); err != nil {
+		return fmt.Errorf("announce this process: %w", err)
 	}
 	group, failed := errgroup.WithContext(context.WithoutCancel(ctx))
 	background, stopBackground := context.WithCancel(context.WithoutCancel(ctx))
@@ -158,7 +165,9 @@ func (a *App) Run(ctx context.Context) error {
 			return nil
 		})
 	}
-	for name, run := range map[string]func(context.Context) error{"completions": a.Completions.Run, "invalidations": a.invalidations.Run} {
+	for name, run := range map[string]func(context.Context) error{
+		"completions": a.Completions.Run, "invalidations": a.invalidations.Run, "signals": a.signals.Run,
+	} {
 		group.Go(func() error {
 			err := run(background)
 			if background.Err() == nil {
@@ -181,6 +190,7 @@ func (a *App) Run(ctx context.Context) error {
 		draining, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.Config.Server.DrainTimeout)
 		defer cancel()
 		err := a.server.Shutdown(draining)
+		a.handOver(ctx)
 		stopBackground()
 		closing, cancelClosing := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
 		defer cancelClosing()
@@ -190,6 +200,21 @@ func (a *App) Run(ctx context.Context) error {
 	a.Log.Info("stopped")
 	return err
 }
+
+// handOver brings the streams of replies that could not be ended to where others find them.
+func (a *App) handOver(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastFlush)
+	defer cancel()
+	if left := a.Completions.Active(); left > 0 {
+		a.Log.Warn("replies are left to other replicas", "replies", left)
+	}
+	if err := a.logs.Flush(ctx); err != nil {
+		a.Log.Warn("other replicas may lack the end of streams", "error", err)
+	}
+}
+
+// lastFlush bounds handOver.
+const lastFlush = 2 * time.Second
 
 // Routes lists what the server answers to, as "GET /api/session" with parameters as in ":id".
 func (a *App) Routes() []string {

@@ -35,7 +35,7 @@ type Message struct {
 	ID       string  `json:"id"`
 	Role     string  `json:"role" enum:"user,assistant"`
 	Parts    objects `json:"parts" doc:"UIMessage parts: text, reasoning, tool-*, dynamic-tool, source-url, file, data-*, step-start."`
-	Metadata object  `json:"metadata" doc:"createdAt and status (complete, interrupted, aborted, failed); of replies also model, finishReason, usage."`
+	Metadata object  `json:"metadata" doc:"createdAt and status (complete, interrupted, aborted, failed); of replies also model, finishReason, usage; branch (position and count) of a message with several versions."`
 }
 
 // MessagePage is a part of a conversation.
@@ -141,7 +141,7 @@ func (s *Server) conversationRoutes() {
 
 	register(s, operation{
 		id: "deleteConversation", method: http.MethodDelete, path: base + "/{id}", tag: tag,
-		summary:     "Delete a conversation and its messages",
+		summary:     "Delete a conversation and its messages, all versions included",
 		description: "A reply under way is stopped first.",
 		codes:       []problem.Code{problem.CodeNotFound},
 	}, func(ctx context.Context, user auth.User, in *ConversationParam) (*struct{}, error) {
@@ -155,20 +155,29 @@ func (s *Server) conversationRoutes() {
 	register(s, operation{
 		id: "listMessages", method: http.MethodGet, path: base + "/{id}/messages", tag: tag,
 		summary: "List the messages of a conversation",
-		description: "The newest page first, each in chronological order; the cursor leads to older ones and is not disturbed by new ones. " +
-			"A reply under way is not listed before it has ended.",
+		description: "Of messages with several versions the one that is shown. The newest page first, each in chronological order; the cursor leads to " +
+			"older ones and is not disturbed by new ones. A reply under way is not listed before it has ended.",
 		codes: []problem.Code{problem.CodeBadRequest, problem.CodeInvalid, problem.CodeNotFound},
 	}, func(ctx context.Context, user auth.User, in *messages) (*struct{ Body MessagePage }, error) {
 		page, err := s.chat.Messages(ctx, user, in.ID, chat.MessagesParams{Cursor: in.Cursor, Limit: in.Limit})
-		if err != nil {
-			return nil, err
-		}
-		out := MessagePage{Items: make([]Message, len(page.Items)), NextCursor: nullable(page.NextCursor)}
-		for i, m := range page.Items {
-			out.Items[i] = Message{ID: m.ID, Role: m.Role, Parts: objects{m.Parts}, Metadata: object{m.Metadata}}
-		}
-		return &struct{ Body MessagePage }{out}, nil
+		return wireMessages(page, err)
 	})
+	s.branchRoutes()
+}
+
+func wireMessage(m chat.Message) Message {
+	return Message{ID: m.ID, Role: m.Role, Parts: objects{m.Parts}, Metadata: object{m.Metadata}}
+}
+
+func wireMessages(page chat.Page[chat.Message], err error) (*struct{ Body MessagePage }, error) {
+	if err != nil {
+		return nil, err
+	}
+	out := MessagePage{Items: make([]Message, len(page.Items)), NextCursor: nullable(page.NextCursor)}
+	for i, m := range page.Items {
+		out.Items[i] = wireMessage(m)
+	}
+	return &struct{ Body MessagePage }{out}, nil
 }
 
 func nullable(s string) *string {

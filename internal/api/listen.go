@@ -24,26 +24,39 @@ func (s *Server) Serve(ln net.Listener) error {
 // lastWords is how long connections may take to end once everything else has.
 const lastWords = 5 * time.Second
 
-// Shutdown stops accepting, lets replies under way end until ctx does and then interrupts them (they are stored), cuts
-// the streams that are left, and waits for the last requests. It may be called more than once.
+// Shutdown refuses new replies, lets those under way end until ctx does and then interrupts them (they are stored, or left to other
+// replicas), cuts the streams that are left, stops accepting and waits for the last requests. Where another replica can go on
+// with the streams they are cut at once, so that their readers go there while there is nothing to wait for. All else is served
+// meanwhile, and the readiness probe says that this replica stops. It may be called more than once.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.stopping.Store(true)
-	closing, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
-	closed := make(chan error, 1)
-	go func() { closed <- s.app.Server().ShutdownWithContext(closing) }()
-
+	s.completions.Close()
+	if s.resumesElsewhere(ctx) {
+		s.streams.Shutdown()
+	}
 	var late error
 	if err := s.completions.Drain(ctx); err != nil && ctx.Err() == nil {
 		late = fmt.Errorf("drain replies: %w", err)
 	}
 	s.streams.Shutdown()
-	timer := time.AfterFunc(lastWords, cancel)
-	defer timer.Stop()
-	if err := <-closed; err != nil && !errors.Is(err, context.Canceled) {
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
+	defer cancel()
+	s.streams.Wait(closing)
+	if err := s.app.Server().ShutdownWithContext(closing); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		return errors.Join(late, fmt.Errorf("close connections: %w", err))
 	}
 	return late
+}
+
+// resumesElsewhere says whether another replica is alive and can read the streams of this one.
+func (s *Server) resumesElsewhere(ctx context.Context) bool {
+	if s.prober.ask()["redis"] != up {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	others, err := s.completions.Others(ctx)
+	return err == nil && others
 }
 
 // internalHandler serves what is for operators only.

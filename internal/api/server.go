@@ -93,6 +93,8 @@ const (
 	writeTimeout   = 30 * time.Second
 	idleTimeout    = 75 * time.Second
 	readBufferSize = 16 << 10 // bounds the headers; session cookies have up to 4 KB
+	// idleWorker is how long goroutines that have served requests wait for more: a burst leaves thousands, with stacks of 32 KB.
+	idleWorker = 2 * time.Second
 )
 
 // New makes a Server. It listens to nothing yet.
@@ -157,6 +159,8 @@ func (s *Server) setUp() {
 		IdleTimeout:                  idleTimeout,
 		ErrorHandler:                 s.refuse,
 	})
+	s.app.Server().KeepHijackedConns = true // for streams, which close their own
+	s.app.Server().MaxIdleWorkerDuration = idleWorker
 	s.app.Use(s.observe, s.takeBody)
 	s.app.Get("/healthz", s.healthz)
 	s.app.Get("/readyz", s.readyz)

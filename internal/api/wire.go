@@ -22,6 +22,7 @@ import (
 	"twobrains/internal/secret"
 	"twobrains/internal/settings"
 	"twobrains/internal/stream"
+	"twobrains/internal/stream/redislog"
 	"twobrains/internal/tool/exa"
 	"twobrains/internal/tool/guard"
 	"twobrains/internal/tool/mcp"
@@ -39,7 +40,7 @@ type silence struct{}
 
 func (silence) Printf(context.Context, string, ...any) {}
 
-func openRedis(c *config.Config) (*redis.Client, error) {
+func redisOptions(c *config.Config) (*redis.Options, error) {
 	o, err := redis.ParseURL(c.Storage.RedisURL.Reveal())
 	if err != nil {
 		return nil, errors.New("read REDIS_URL: it cannot be parsed") // the error may quote it
@@ -47,7 +48,33 @@ func openRedis(c *config.Config) (*redis.Client, error) {
 	quietRedis()
 	o.ContextTimeoutEnabled = true
 	o.DialTimeout, o.ReadTimeout, o.WriteTimeout = 2*time.Second, time.Second, time.Second
+	return o, nil
+}
+
+func openRedis(c *config.Config) (*redis.Client, error) {
+	o, err := redisOptions(c)
+	if err != nil {
+		return nil, err
+	}
 	return redis.NewClient(o), nil
+}
+
+// wireLogs makes what replicas share of replies under way: their streams, and requests to stop them.
+func (a *App) wireLogs(client redis.UniversalClient) error {
+	o, err := redisOptions(a.Config)
+	if err != nil {
+		return err
+	}
+	a.logs, err = redislog.New(redislog.Options{
+		Memory: stream.NewMemory(stream.MemoryOptions{MaxBytes: a.Config.Limits.RunLogBytes}),
+		Redis:  o, Prefix: redisPrefix, Logger: a.Log, Registerer: a.Registry,
+	})
+	if err != nil {
+		return fmt.Errorf("make run logs: %w", err)
+	}
+	a.closers = append(a.closers, a.logs.Close)
+	a.signals = redislog.NewSignals(client, redisPrefix, func(runID string) { a.Completions.StopRun(runID) })
+	return nil
 }
 
 func (a *App) wireSignIn(d *Deps, client redis.UniversalClient) error {
@@ -133,10 +160,13 @@ func (a *App) wireChat(d *Deps, o AppOptions) error {
 	}
 	search := &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()}
 	a.closers = append(a.closers, search.CloseIdleConnections)
-	logs := stream.NewMemory(stream.MemoryOptions{})
-	a.closers = append(a.closers, logs.Close)
+	if err := a.wireLogs(d.Redis); err != nil {
+		return err
+	}
 	a.Completions, err = completion.New(completion.Options{
-		DB: a.DB, Catalog: models, Providers: providers, Factories: factories, Keys: d.Keys, Logs: logs, InstanceID: instance, Version: o.Version,
+		DB: a.DB, Tickets: auth.NewTickets(ring), Catalog: models, Providers: providers, Factories: factories, Keys: d.Keys,
+		Logs: a.logs, Full: a.logs.Full, Signal: a.signals.Publish,
+		InstanceID: instance, InstanceTimeout: c.Server.InstanceTimeout, Version: o.Version,
 		Tools: demoTools(), Servers: d.MCP, MCP: client, Search: exa.New(exa.Options{BaseURL: c.Models.ExaBaseURL, HTTPClient: search}),
 		Titles: c.Models.Titles,
 		Quota:  completion.Quota{Day: c.Limits.QuotaDay, Month: c.Limits.QuotaMonth}, AttachmentTotal: int64(c.Limits.AttachmentTotalBytes),

@@ -230,7 +230,7 @@ func found(row *tenant.Result[tenantdb.ConversationGetRow], err error) (Conversa
 
 func conversation(r tenantdb.ConversationGetRow) Conversation {
 	c := Conversation{
-		ID: r.ID, Title: r.Title, TitleByUser: r.TitleByUser, Pinned: r.Pinned, Running: r.Running,
+		ID: r.ID, Title: r.Title, TitleByUser: r.TitleByUser, Pinned: r.Pinned, Running: r.RunningReply != "",
 		CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
 	}
 	if r.ArchivedAt != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"twobrains/internal/auth"
+	"twobrains/internal/stream"
 	"twobrains/internal/tenant"
 	"twobrains/internal/tenantdb"
 )
@@ -22,7 +23,8 @@ type Message struct {
 	Role string
 	// Parts is a JSON array of UIMessage parts.
 	Parts json.RawMessage
-	// Metadata is a JSON object: what was stored (model, finishReason, usage of a reply) with createdAt and status.
+	// Metadata is a JSON object: what was stored (model, finishReason, usage of a reply) with createdAt and status, and
+	// branch, its position among its versions and their count, where it has several.
 	Metadata json.RawMessage
 }
 
@@ -34,8 +36,8 @@ type MessagesParams struct {
 	Limit int
 }
 
-// Messages returns the newest messages before the cursor, in chronological order. A message that comes meanwhile moves
-// nothing: pages go back from a sequence number. A reply under way is not among them until it has ended.
+// Messages returns the newest messages of the path before the cursor, in chronological order. A message that comes meanwhile
+// moves nothing: pages go back from a sequence number. A reply under way is not among them until it has ended.
 func (s *Service) Messages(ctx context.Context, user auth.User, conversationID string, p MessagesParams) (Page[Message], error) {
 	if !ValidID(conversationID) {
 		return Page[Message]{}, errNoConversation()
@@ -48,37 +50,74 @@ func (s *Service) Messages(ctx context.Context, user auth.User, conversationID s
 	if err != nil {
 		return Page[Message]{}, err
 	}
-	var owner *tenant.Result[tenantdb.ConversationGetRow]
-	var result *tenant.Result[[]tenantdb.MessageListRow]
+	var listed *listing
 	err = s.db.Tx(ctx, user, func(tx *tenant.Tx) error {
-		owner = s.queueGet(ctx, tx, conversationID)
-		result = tenant.Queue(tx, func(db tenant.DBTX) ([]tenantdb.MessageListRow, error) {
-			return s.q.MessageList(ctx, db, tenantdb.MessageListParams{
-				ConversationID: conversationID, BeforeSeq: before, RowLimit: int64(limit) + 1,
-			})
-		}).Proves()
+		listed = s.queueList(ctx, tx, conversationID, before, limit)
 		return nil
 	})
 	if err != nil {
 		return Page[Message]{}, fmt.Errorf("list messages: %w", err)
 	}
-	if errors.Is(owner.Err(), pgx.ErrNoRows) {
+	return listed.page()
+}
+
+// listing is a page of messages that a transaction reads.
+type listing struct {
+	limit int
+	owner *tenant.Result[tenantdb.ConversationGetRow]
+	rows  *tenant.Result[[]tenantdb.MessageListRow]
+}
+
+func (s *Service) queueList(ctx context.Context, tx *tenant.Tx, conversationID string, before int64, limit int) *listing {
+	return &listing{
+		limit: limit,
+		owner: s.queueGet(ctx, tx, conversationID),
+		rows: tenant.Queue(tx, func(db tenant.DBTX) ([]tenantdb.MessageListRow, error) {
+			return s.q.MessageList(ctx, db, tenantdb.MessageListParams{
+				ConversationID: conversationID, BeforeSeq: before, RowLimit: int64(limit) + 1,
+			})
+		}).Proves(),
+	}
+}
+
+func (l *listing) page() (Page[Message], error) {
+	if errors.Is(l.owner.Err(), pgx.ErrNoRows) {
 		return Page[Message]{}, errNoConversation()
 	}
-	rows := result.Value()
-	page := Page[Message]{Items: make([]Message, 0, min(len(rows), limit))}
-	if len(rows) > limit {
-		rows = rows[:limit]
-		page.NextCursor = seqCursor(rows[limit-1].Seq)
+	rows := l.rows.Value()
+	page := Page[Message]{Items: make([]Message, 0, min(len(rows), l.limit))}
+	if len(rows) > l.limit {
+		rows = rows[:l.limit]
+		page.NextCursor = seqCursor(rows[l.limit-1].Seq)
 	}
+	underWay := l.owner.Value().RunningReply
 	for _, row := range slices.Backward(rows) {
-		metadata, err := publicMetadata(row)
+		if row.ID == underWay { // a run goes on with it: who follows that gets all of it
+			continue
+		}
+		m, err := message(row, underWay != "")
 		if err != nil {
 			return Page[Message]{}, err
 		}
-		page.Items = append(page.Items, Message{ID: row.ID, Role: row.Role, Parts: row.Parts, Metadata: metadata})
+		page.Items = append(page.Items, m)
 	}
 	return page, nil
+}
+
+// message makes the public form of a stored one. Where no run is under way any more, calls that a dead one was allowed to make are
+// shown as what they are: lost.
+func message(row tenantdb.MessageListRow, running bool) (Message, error) {
+	metadata, err := publicMetadata(row)
+	if err != nil {
+		return Message{}, err
+	}
+	m := Message{ID: row.ID, Role: row.Role, Parts: row.Parts, Metadata: metadata}
+	if !running {
+		if m.Parts, err = stream.CloseLost(row.Parts); err != nil {
+			return Message{}, fmt.Errorf("message %s: %w", row.ID, err)
+		}
+	}
+	return m, nil
 }
 
 func publicMetadata(row tenantdb.MessageListRow) (json.RawMessage, error) {
@@ -90,8 +129,13 @@ func publicMetadata(row tenantdb.MessageListRow) (json.RawMessage, error) {
 	for name, value := range stored {
 		members[name] = value
 	}
-	members["createdAt"] = row.CreatedAt.UTC().Format(time.RFC3339Nano)
+	if _, told := stored["createdAt"]; !told { // by the stream of a reply, when it began
+		members["createdAt"] = row.CreatedAt.UTC().Format(time.RFC3339Nano)
+	}
 	members["status"] = row.Status
+	if branch := branchOf(row); branch != nil {
+		members["branch"] = branch
+	}
 	text, err := json.Marshal(members)
 	if err != nil {
 		return nil, fmt.Errorf("write metadata of message: %w", err)

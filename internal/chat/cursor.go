@@ -46,14 +46,24 @@ func parsePosition(cursor string) (position, error) {
 	return position{pinned: fields[0] == "1", updatedAt: time.UnixMicro(micros).UTC(), id: fields[2]}, nil
 }
 
+// newest is after every message.
+const newest = math.MaxInt64
+
 // seqCursor continues before the message with the sequence number.
 func seqCursor(seq int64) string { return encodeCursor("m", strconv.FormatInt(seq, 10)) }
 
-func parseSeq(cursor string) (int64, error) {
+func parseSeq(cursor string) (int64, error) { return parseNumber(cursor, "m", newest) }
+
+// versionCursor continues after the version with the sequence number.
+func versionCursor(seq int64) string { return encodeCursor("v", strconv.FormatInt(seq, 10)) }
+
+func parseVersion(cursor string) (int64, error) { return parseNumber(cursor, "v", 0) }
+
+func parseNumber(cursor, kind string, start int64) (int64, error) {
 	if cursor == "" {
-		return math.MaxInt64, nil
+		return start, nil
 	}
-	fields, ok := decodeCursor(cursor, "m", 1)
+	fields, ok := decodeCursor(cursor, kind, 1)
 	if !ok {
 		return 0, errCursor()
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
@@ -127,43 +128,38 @@ type decision struct {
 	path string
 }
 
-// resume finds the stored reply that the user's decisions are about and checks them against it.
+// resume finds the stored reply that the user's decisions are about and checks them against it. It must be the last message
+// of the path.
 func (r *run) resume(ctx context.Context, tx *tenant.Tx) (userMessageID string, err error) {
-	last, err := r.tenants.ConversationLock(ctx, tx, r.req.conversation)
-	if isNoRows(err) {
+	locked := tenant.Queue(tx, func(db tenant.DBTX) (int64, error) { return r.tenants.ConversationLock(ctx, db, r.req.conversation) }).Proves()
+	found := tenant.Queue(tx, func(db tenant.DBTX) (tenantdb.MessageGetRow, error) {
+		return r.tenants.MessageGet(ctx, db, r.req.target)
+	}).Proves()
+	end := tenant.Queue(tx, func(db tenant.DBTX) ([]tenantdb.MessageListRow, error) {
+		return r.tenants.MessageList(ctx, db, tenantdb.MessageListParams{ConversationID: r.req.conversation, BeforeSeq: math.MaxInt64, RowLimit: 2})
+	}).Proves()
+	if err := tx.Flush(); err != nil {
+		return "", err
+	}
+	target, last := found.Value(), end.Value()
+	switch {
+	case isNoRows(locked.Err()):
 		return "", problem.New(problem.CodeNotFound, "There is no such conversation.")
-	}
-	if err != nil {
-		return "", err
-	}
-	target, err := r.target(ctx, tx)
-	if err != nil {
-		return "", err
-	}
-	if target == nil || target.ConversationID != r.req.conversation || target.Role != "assistant" {
+	case isNoRows(found.Err()) || target.ConversationID != r.req.conversation || target.Role != "assistant":
 		return "", problem.New(problem.CodeNotFound, "There is no such reply in this conversation.")
-	}
-	if target.Seq != last {
+	case len(last) == 0 || last[0].ID != target.ID:
 		return "", problem.New(problem.CodeConflict, "The conversation has gone on; this reply waits for no answer any more.")
+	case len(last) == 1 || last[1].Role != "user":
+		return "", problem.New(problem.CodeConflict, "There is no message of yours to answer there.")
 	}
 	if err := r.checkDecisions(target.Parts); err != nil {
 		return "", err
 	}
-	if r.continues, err = readContinued(target); err != nil {
+	if r.continues, err = readContinued(&target); err != nil {
 		return "", err
 	}
 	r.messageID = target.ID
-	if err := r.queueAnswer(ctx, tx, target); err != nil {
-		return "", err
-	}
-	asked, err := r.tenants.MessageList(ctx, tx, tenantdb.MessageListParams{ConversationID: r.req.conversation, BeforeSeq: target.Seq, RowLimit: 1})
-	if err != nil {
-		return "", err
-	}
-	if len(asked) == 0 || asked[0].Role != "user" {
-		return "", problem.New(problem.CodeConflict, "There is no message of yours to answer there.")
-	}
-	return asked[0].ID, nil
+	return last[1].ID, r.queueAnswer(ctx, tx, &target)
 }
 
 // queueAnswer stores the decisions with the run: whatever becomes of it, what was answered is not asked, and not done, again.
@@ -275,7 +271,6 @@ func readContinued(target *tenantdb.MessageGetRow) (*continued, error) {
 // begin starts the reply, or takes up the stored one and runs what the user has approved.
 func (r *run) begin(ctx context.Context, reply *stream.Assembler) error {
 	if r.continues == nil {
-		_ = reply.Start()
 		r.openTools(ctx, reply)
 		return nil
 	}

@@ -101,7 +101,7 @@ func setup(t *testing.T, change ...func(*completion.Options)) *testBundle {
 	t.Cleanup(logs.Close)
 	b.options = completion.Options{
 		DB: b.DB, Catalog: models, Providers: map[string]llm.Provider{"openai": b.provider}, Logs: logs,
-		InstanceID: uuid.New(), Quota: completion.Quota{Day: 50, Month: 500},
+		Tickets: auth.NewTickets(b.Keys), InstanceID: uuid.New(), Quota: completion.Quota{Day: 50, Month: 500},
 		Tools: map[string][]tool.Tool{"openai": {{
 			Tool: llm.Tool{Name: "double", InputSchema: json.RawMessage(`{"type":"object"}`)},
 			Run: func(_ context.Context, input json.RawMessage) (tool.Result, error) {
@@ -128,6 +128,7 @@ func (b *testBundle) newService() *completion.Service {
 	s, err := completion.New(b.options)
 	b.options.Registerer = nil
 	require.NoError(b.t, err)
+	require.NoError(b.t, s.Announce(b.t.Context()))
 	b.t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 		defer cancel()

@@ -6,6 +6,8 @@ type metrics struct {
 	started       prometheus.Counter
 	ended         *prometheus.CounterVec
 	settleRetries prometheus.Counter
+	takenOver     prometheus.Counter
+	replaced      prometheus.Counter
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -16,9 +18,11 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		started:       prometheus.NewCounter(opts("runs_started_total", "Replies begun.")),
 		ended:         prometheus.NewCounterVec(opts("runs_ended_total", "Replies ended, by status."), []string{"status"}),
 		settleRetries: prometheus.NewCounter(opts("settle_retries_total", "Attempts to store a reply that failed.")),
+		takenOver:     prometheus.NewCounter(opts("runs_taken_over_total", "Replies settled for a process that was dead.")),
+		replaced:      prometheus.NewCounter(opts("runs_replaced_total", "Whole replies stored in the place of what another process had settled.")),
 	}
 	if r != nil {
-		r.MustRegister(m.started, m.ended, m.settleRetries)
+		r.MustRegister(m.started, m.ended, m.settleRetries, m.takenOver, m.replaced)
 	}
 	return m
 }

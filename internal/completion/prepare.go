@@ -2,7 +2,6 @@ package completion
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -39,18 +38,18 @@ func (s *Service) Start(ctx context.Context, user auth.User, body []byte) (strea
 	}
 	r := &run{
 		Service: s, req: req, user: user, key: logKey(user, req.conversation),
-		id: uuid.New(), messageID: newMessageID(), done: make(chan struct{}),
+		id: uuid.New(), messageID: newMessageID(), opened: make(chan struct{}), done: make(chan struct{}),
 	}
 	r.ctx, r.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
-	if err := s.admit(ctx, r); err != nil {
-		return nil, err
+	follower, err := s.admit(ctx, r)
+	if follower != nil || err != nil {
+		return follower, err
 	}
-	follower, err := r.start(ctx)
-	if err != nil {
+	follower, err = r.start(ctx)
+	if r.runLog == nil { // nothing is under way
 		s.dismiss(r)
-		return nil, err
 	}
-	return follower, nil
+	return follower, err
 }
 
 // run is one reply under way.
@@ -58,6 +57,9 @@ type run struct {
 	*Service
 	ctx    context.Context
 	cancel context.CancelCauseFunc
+	// opened is closed once runLog is there, or will not be.
+	opened chan struct{}
+	runLog stream.Log
 	// stored is set once the reply is, done is closed when nothing is left to do.
 	stored atomic.Bool
 	done   chan struct{}
@@ -68,6 +70,10 @@ type run struct {
 	key       stream.Key
 	id        uuid.UUID
 	messageID string
+	// userMessageID is that of the message to answer.
+	userMessageID string
+	// unanswered: the message to send is stored already, and only its reply is lacking.
+	unanswered bool
 
 	model    catalog.Model
 	provider llm.Provider
@@ -80,6 +86,7 @@ type run struct {
 	approval string
 	// continues is the stored reply that this run goes on with; nil: it makes a new one.
 	continues *continued
+	branch    branch
 	effort    llm.Effort
 	system    string
 	charged   *time.Time
@@ -95,28 +102,40 @@ type run struct {
 	asked int
 }
 
-func (r *run) start(ctx context.Context) (stream.Follower, error) {
-	brain, err := r.opts.DB.Open(ctx, r.user)
-	if err != nil {
+// maxPrepares bounds how often a request starts over because something was in its way that is not any more.
+const maxPrepares = 4
+
+// start makes the run ready and lets it go, or finds the log of the one that the request repeats.
+func (r *run) start(ctx context.Context) (follower stream.Follower, err error) {
+	if r.brain, err = r.opts.DB.Open(ctx, r.user); err != nil {
 		return nil, err
 	}
-	r.brain = brain
-	err = r.prepare(ctx)
-	if problem.HasCode(err, problem.CodeRunActive) {
-		var again bool
-		if again, err = r.clearDeadRun(ctx, err); again {
-			err = r.prepare(ctx)
+	for range maxPrepares {
+		switch err = r.prepare(ctx); {
+		case err == nil:
+			return r.begins()
+		case errors.Is(err, errRepeated):
+			follower, err = r.repeat(ctx)
+		case problem.HasCode(err, problem.CodeRunActive):
+			follower, err = r.makeWay(ctx, err)
+		}
+		if follower != nil || err != nil {
+			return follower, err
 		}
 	}
-	if err != nil {
-		return nil, err
-	}
+	return nil, errTaken
+}
+
+// begins opens the log and starts the pump.
+func (r *run) begins() (stream.Follower, error) {
 	log, err := r.opts.Logs.Create(r.ctx, r.key, r.id.String())
 	if err != nil {
 		r.abandon(err)
 		return nil, fmt.Errorf("create run log: %w", err)
 	}
+	r.forgetRequest()
 	follower := log.Follow()
+	r.open(log)
 	go r.pump(log)
 	return follower, nil
 }
@@ -128,17 +147,26 @@ func (r *run) prepare(ctx context.Context) error {
 	var opened, reserved *tenant.Result[struct{}]
 	var history *tenant.Result[[]tenantdb.MessageHistoryRow]
 	var files *chat.FileLoad
-	var userMessageID string
-	err := r.brain.Tx(ctx, func(tx *tenant.Tx) error {
-		opened, reserved = nil, nil
+	var attempted bool
+	ticket, err := r.opts.Tickets.Issue(r.user, r.id)
+	if err != nil {
+		return err
+	}
+	err = r.brain.Tx(ctx, func(tx *tenant.Tx) error {
+		opened, reserved, attempted = nil, nil, false
 		own, theirs := r.queueKeys(ctx, tx), r.queueServers(ctx, tx)
 		settings := tenant.Queue(tx, func(db tenant.DBTX) (publicdb.SettingsGetRow, error) { return r.public.SettingsGet(ctx, db) })
 		var err error
-		if userMessageID, err = r.write(ctx, tx); err != nil {
+		if r.unanswered {
+			r.userMessageID, err = r.answer(ctx, tx)
+		} else {
+			r.userMessageID, err = r.write(ctx, tx)
+		}
+		if err != nil {
 			return err
 		}
 		var claim *chat.Claim
-		if r.req.action == actSend || r.req.action == actEdit {
+		if !r.unanswered && (r.req.action == actSend || r.req.action == actEdit) {
 			claim = chat.QueueClaim(ctx, tx, r.req.conversation, r.req.message)
 		}
 		budget := r.budget()
@@ -146,6 +174,9 @@ func (r *run) prepare(ctx context.Context) error {
 			return r.tenants.MessageHistory(ctx, db, tenantdb.MessageHistoryParams{ConversationID: r.req.conversation, RowLimit: maxHistory, Budget: budget})
 		})
 		if err := tx.Flush(); err != nil {
+			if r.req.action == actSend && !r.unanswered && tenant.IsUnique(err) {
+				return errRepeated
+			}
 			return r.writeError(err)
 		}
 		if err := claim.Check(); err != nil {
@@ -164,11 +195,17 @@ func (r *run) prepare(ctx context.Context) error {
 		if files, err = chat.QueueFiles(ctx, tx, history.Value(), r.model); err != nil {
 			return err
 		}
+		attempted = true
 		opened = tenant.QueueExec(tx, func(db tenant.DBTX) error {
 			return r.tenants.RunStart(ctx, db, tenantdb.RunStartParams{
-				ID: r.id, ConversationID: r.req.conversation, UserMessageID: userMessageID, MessageID: r.messageID,
+				ID: r.id, ConversationID: r.req.conversation, UserMessageID: r.userMessageID, MessageID: r.messageID,
 				Model: r.model.ID, Effort: string(r.effort), KeySource: string(r.keys.source), InstanceID: r.opts.InstanceID,
-				ChargedOn: r.charged, Now: r.started,
+				ChargedOn: r.charged, ReturnSeq: r.branch.returnSeq, InputTokens: r.promptTokens(history.Value()), Now: r.started,
+			})
+		})
+		tenant.QueueExec(tx, func(db tenant.DBTX) error {
+			return r.public.RunTicketIssue(ctx, db, publicdb.RunTicketIssueParams{
+				RunID: r.id, InstanceID: r.opts.InstanceID, Ciphertext: ticket.Ciphertext, KeyID: ticket.KeyID,
 			})
 		})
 		if r.charged == nil {
@@ -186,101 +223,27 @@ func (r *run) prepare(ctx context.Context) error {
 	switch {
 	case err == nil:
 		r.files = files.Files()
-		return r.readHistory(history.Value())
+		if err = r.readHistory(history.Value()); err != nil {
+			r.abandon(err)
+		}
+		return err
 	case opened != nil && tenant.IsUnique(opened.Err()):
-		return problem.New(problem.CodeRunActive, "A reply is being produced in this conversation; wait for it or stop it.").Because(err)
+		return errActive("").Because(err)
 	case reserved != nil && tenant.HasState(reserved.Err(), stateQuota):
 		return r.quotaError(ctx, r.brain, r.started)
+	case attempted:
+		r.makeSure()
 	}
 	return err
 }
 
-// write stores what the request changes in the conversation and returns the id of the user's message to answer.
-func (r *run) write(ctx context.Context, tx *tenant.Tx) (userMessageID string, err error) {
-	switch r.req.action {
-	case actSend:
-		r.append(ctx, tx)
-		return r.req.message.ID, nil
-	case actContinue:
-		return r.resume(ctx, tx)
+// promptTokens guesses what the model gets to read, before the run has begun: for the account of a run that dies.
+func (r *run) promptTokens(rows []tenantdb.MessageHistoryRow) int64 {
+	var size int64
+	for _, row := range rows {
+		size += int64(len(row.Parts))
 	}
-	return r.rewind(ctx, tx)
-}
-
-func (r *run) append(ctx context.Context, tx *tenant.Tx) {
-	m := r.req.message
-	tenant.Queue(tx, func(db tenant.DBTX) (int64, error) {
-		return r.tenants.MessageSend(ctx, db, tenantdb.MessageSendParams{
-			ConversationID: r.req.conversation, Title: chat.TitleFrom(m.Text), ID: m.ID, Role: "user", Parts: m.Parts,
-			Metadata: json.RawMessage("{}"), Status: "complete", Size: clampInt32(len(m.Text)), Now: r.started,
-		})
-	}).Proves()
-}
-
-// rewind edits a user message or drops a reply, together with what followed.
-func (r *run) rewind(ctx context.Context, tx *tenant.Tx) (userMessageID string, err error) {
-	notFound := problem.New(problem.CodeNotFound, "There is no such message in this conversation.")
-	if _, err := r.tenants.ConversationLock(ctx, tx, r.req.conversation); err != nil {
-		if isNoRows(err) {
-			return "", problem.New(problem.CodeNotFound, "There is no such conversation.")
-		}
-		return "", err
-	}
-	target, err := r.target(ctx, tx)
-	if err != nil {
-		return "", err
-	}
-	if target == nil || target.ConversationID != r.req.conversation {
-		return "", notFound
-	}
-	keep := target.Seq
-	if r.req.action == actEdit {
-		if target.Role != "user" {
-			return "", problem.New(problem.CodeInvalid, "Only your own messages can be edited.").Field("messageId", "must name a message of role user")
-		}
-		m := r.req.message
-		tenant.Queue(tx, func(db tenant.DBTX) (int64, error) {
-			return r.tenants.MessageReplace(ctx, db, tenantdb.MessageReplaceParams{
-				ID: m.ID, ConversationID: r.req.conversation, Parts: m.Parts, Size: clampInt32(len(m.Text)),
-			})
-		})
-	} else if target.Role == "assistant" {
-		keep--
-	}
-	tenant.QueueExec(tx, func(db tenant.DBTX) error {
-		return r.tenants.MessageDeleteAfter(ctx, db, tenantdb.MessageDeleteAfterParams{ConversationID: r.req.conversation, Seq: keep})
-	})
-	asked, err := r.tenants.MessageList(ctx, tx, tenantdb.MessageListParams{ConversationID: r.req.conversation, BeforeSeq: keep + 1, RowLimit: 1})
-	if err != nil {
-		return "", err
-	}
-	if len(asked) == 0 || asked[0].Role != "user" {
-		return "", problem.New(problem.CodeConflict, "There is no message of yours to answer there.")
-	}
-	return asked[0].ID, nil
-}
-
-// target finds the message that an edit or a regeneration is about; nil if there is none.
-func (r *run) target(ctx context.Context, tx *tenant.Tx) (*tenantdb.MessageGetRow, error) {
-	if r.req.target != "" {
-		row, err := r.tenants.MessageGet(ctx, tx, r.req.target)
-		if isNoRows(err) {
-			return nil, nil
-		}
-		return &row, err
-	}
-	rows, err := r.tenants.MessageList(ctx, tx, tenantdb.MessageListParams{ConversationID: r.req.conversation, BeforeSeq: math.MaxInt64, RowLimit: 1})
-	if err != nil || len(rows) == 0 {
-		return nil, err
-	}
-	return &tenantdb.MessageGetRow{ID: rows[0].ID, ConversationID: r.req.conversation, Seq: rows[0].Seq, Role: rows[0].Role}, nil
-}
-
-func (r *run) writeError(err error) error {
-	if tenant.IsUnique(err) {
-		return problem.New(problem.CodeConflict, "There is a message with this id already.").Because(err)
-	}
-	return err
+	return min(size, int64(inputWindow(r.model))*charsPerToken)/charsPerGuess + 1
 }
 
 // decide fixes model, key, effort, instructions and charge, from the request and what is the user's.
@@ -326,6 +289,29 @@ func (r *run) abandon(cause error) {
 	if err := r.settle(outcome{status: statusFailed, code: problem.CodeInternal}); err != nil {
 		r.log.Error("settling an abandoned run", "run", r.id, "error", err)
 	}
+}
+
+// makeSure looks in the background whether a run that could not be prepared, as it seems, is there all the same: the connection may
+// have been lost after it was stored. Nobody would make its reply.
+func (r *run) makeSure() {
+	user, id := r.user, r.id
+	r.background.Go(func() {
+		defer r.guard("making sure of a run", id)
+		ctx, cancel := context.WithTimeout(r.late, r.opts.SettleTimeout)
+		defer cancel()
+		for wait := time.Second; ; wait = min(2*wait, 30*time.Second) {
+			err := r.takeOver(ctx, user, id, takeOver{})
+			if err == nil {
+				return
+			}
+			select {
+			case <-time.After(wait):
+			case <-ctx.Done():
+				r.log.Warn("making sure of a run", "run", id, "error", err)
+				return
+			}
+		}
+	})
 }
 
 // newMessageID makes the id of an assistant message, of the form that clients make.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"runtime/debug"
 
 	"twobrains/internal/llm"
@@ -17,8 +18,9 @@ var (
 	errDraining = errors.New("server stops")
 )
 
-// Statuses of messages and runs.
+// Statuses of messages and runs. Only runs are under way.
 const (
+	statusRunning     = "running"
 	statusComplete    = "complete"
 	statusInterrupted = "interrupted"
 	statusAborted     = "aborted"
@@ -45,45 +47,64 @@ type outcome struct {
 	files    []stream.File
 }
 
+// replies says whether there is a reply to store: also one without a word, which clients have shown.
+func (o outcome) replies() bool { return o.produced || o.status == statusComplete }
+
 // pump makes the reply: it reads the model, runs tools and in the end stores everything. It is the only goroutine of a
 // run and outlives the request.
 func (r *run) pump(log stream.Log) {
 	defer r.dismiss(r)
+	defer r.guard("making a reply", r.id)
 	defer r.cancel(nil)
 	defer r.closeTools()
 	r.metrics.started.Inc()
 	ctx, stopTimer := context.WithTimeoutCause(r.ctx, r.opts.RunTimeout, errTimeout)
 	defer stopTimer()
 
-	// The end is held: the reply is stored before its readers learn that it has ended, so who reads the conversation
-	// then finds it.
-	reply := stream.NewAssembler(log, stream.Options{MessageID: r.messageID, Metadata: r.startMetadata(), Dynamic: r.isDynamic, HoldEnd: true})
-	out := r.generate(ctx, reply)
+	// What is as long-lived as the reply is kept off the stack, and what takes a large one stands in functions of its own: there
+	// are as many of these goroutines as replies, and each spends its time in the wait for the next word.
+	reply, out := r.newReply(log), new(outcome)
+	r.generate(ctx, reply, out)
+	r.conclude(reply, out)
+}
+
+// newReply holds the end back: the reply is stored before its readers learn that it has ended, so who reads the conversation
+// then finds it.
+//
+//go:noinline
+func (r *run) newReply(log stream.Log) *stream.Assembler {
+	return stream.NewAssembler(log, stream.Options{MessageID: r.messageID, Metadata: r.startMetadata(), Dynamic: r.isDynamic, HoldEnd: true})
+}
+
+// conclude ends the stream and stores the reply.
+func (r *run) conclude(reply *stream.Assembler, out *outcome) {
 	out.produced = reply.Produced()
 	out.spent = out.produced || out.status == statusAborted && (r.requested || r.acted.Load())
 	if out.usage == (llm.Usage{}) && (out.produced || out.spent && r.requested) {
 		out.usage, out.estimated = r.estimate(reply), true
 	}
-	r.finish(reply, &out)
+	r.finish(reply, out)
 	out.parts, out.metadata, out.textSize = reply.Parts(), reply.Metadata(), len(reply.Text())
 	out.files = reply.Files()
 	if r.continues != nil {
 		out.textSize += r.continues.size
 	}
-	errorText := ""
-	if err := r.settle(out); err != nil {
-		errorText = "The reply could not be stored."
+	err := r.settle(*out)
+	if errors.Is(err, errHandedOver) { // and the log with it: who settles the run ends it
+		return
 	}
 	r.stored.Store(true)
-	reply.Release(errorText)
-	if errorText == "" {
-		r.nameLater(out, reply.Text())
+	if err != nil {
+		reply.Release("The reply could not be stored.")
+	} else {
+		reply.Release("")
+		r.nameLater(*out, reply.Text())
 	}
 	r.metrics.ended.WithLabelValues(out.status).Inc()
 }
 
 // generate drives the model through its steps.
-func (r *run) generate(ctx context.Context, reply *stream.Assembler) (out outcome) {
+func (r *run) generate(ctx context.Context, reply *stream.Assembler, out *outcome) {
 	defer func() {
 		if p := recover(); p != nil {
 			r.log.Error("run panicked", "run", r.id, "panic", p, "stack", string(debug.Stack()))
@@ -92,38 +113,37 @@ func (r *run) generate(ctx context.Context, reply *stream.Assembler) (out outcom
 		}
 	}()
 	if err := r.begin(ctx, reply); err != nil {
-		r.classify(ctx, err, &out)
-		return out
+		r.classify(ctx, err, out)
+		return
 	}
 	for step := 1; ; step++ {
-		_ = reply.StartStep()
 		reason, err := r.step(ctx, reply, &out.usage)
 		if err != nil {
-			r.classify(ctx, err, &out)
-			return out
+			r.classify(ctx, err, out)
+			return
 		}
 		calls := reply.Calls()
 		rest, asked := r.ask(reply, calls)
 		r.runTools(ctx, reply, rest)
 		_ = reply.FinishStep()
 		if ctx.Err() != nil {
-			r.classify(ctx, context.Cause(ctx), &out)
-			return out
+			r.classify(ctx, context.Cause(ctx), out)
+			return
 		}
 		if asked {
 			out.status, out.reason = statusComplete, llm.FinishToolCalls
-			return out
+			return
 		}
 		answered := len(calls) > 0 || reply.Unreadable() > 0
 		if !answered || step >= r.opts.MaxSteps {
 			out.status, out.reason = statusComplete, reason
-			return out
+			return
 		}
 	}
 }
 
-// step calls the model once.
-func (r *run) step(ctx context.Context, reply *stream.Assembler, usage *llm.Usage) (llm.FinishReason, error) {
+// call makes the sequence of one call of the model.
+func (r *run) call(ctx context.Context, reply *stream.Assembler) (iter.Seq2[llm.Event, error], error) {
 	messages := r.history
 	if reply.Produced() || r.continues != nil {
 		for _, f := range reply.Files() {
@@ -131,7 +151,7 @@ func (r *run) step(ctx context.Context, reply *stream.Assembler, usage *llm.Usag
 		}
 		made, err := r.files.Messages("assistant", reply.Parts())
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 		messages = append(messages[:len(messages):len(messages)], made...)
 	}
@@ -143,11 +163,26 @@ func (r *run) step(ctx context.Context, reply *stream.Assembler, usage *llm.Usag
 	for _, t := range r.toolbox.tools {
 		request.Tools = append(request.Tools, t.Tool)
 	}
-	reason := llm.FinishOther
 	r.requested = r.requested || ctx.Err() == nil
-	for event, err := range r.provider.Stream(ctx, request) {
+	return r.provider.Stream(ctx, request), nil
+}
+
+// step calls the model once.
+func (r *run) step(ctx context.Context, reply *stream.Assembler, usage *llm.Usage) (llm.FinishReason, error) {
+	events, err := r.call(ctx, reply)
+	if err != nil {
+		return "", err
+	}
+	reason := llm.FinishOther
+	// Clients get to know of a step, and so of the reply, with its first event: of a model that refuses they show nothing.
+	begun := false
+	for event, err := range events {
 		if err != nil {
 			return "", err
+		}
+		if !begun {
+			begun = true
+			_ = reply.StartStep()
 		}
 		switch e := event.(type) {
 		case llm.Usage:
@@ -159,6 +194,9 @@ func (r *run) step(ctx context.Context, reply *stream.Assembler, usage *llm.Usag
 				return "", fmt.Errorf("apply event: %w", err)
 			}
 		}
+	}
+	if !begun {
+		_ = reply.StartStep()
 	}
 	return reason, nil
 }
@@ -253,11 +291,14 @@ func encode(v any) json.RawMessage {
 	return out
 }
 
+// charsPerGuess is how many bytes of text are taken for a token where the provider does not say.
+const charsPerGuess = 4
+
 // estimate guesses the usage of a reply whose provider gave none.
 func (r *run) estimate(reply *stream.Assembler) llm.Usage {
-	guess := llm.Usage{Input: r.userText/4 + 1}
+	guess := llm.Usage{Input: r.userText/charsPerGuess + 1}
 	if reply.Produced() {
-		guess.Output = int64(len(reply.Text()))/4 + 1
+		guess.Output = int64(len(reply.Text()))/charsPerGuess + 1
 	}
 	return guess
 }

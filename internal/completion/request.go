@@ -1,6 +1,7 @@
 package completion
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 
@@ -30,6 +31,8 @@ type request struct {
 	// target is the message to edit or to regenerate; empty regenerates the last reply.
 	target  string
 	message chat.UserMessage
+	// content is the digest of message.Parts.
+	content [sha256.Size]byte
 	model   string
 	effort  llm.Effort
 	// decisions of actContinue.
@@ -50,7 +53,7 @@ type body struct {
 
 // parse reads and checks a request. Errors are *problem.Error: CodeBadRequest for what is no JSON object of this shape,
 // CodeInvalid with the members otherwise.
-func parse(raw []byte, maxChars int) (request, error) {
+func parse(raw []byte, maxChars int) (_ request, err error) {
 	var in body
 	if err := json.Unmarshal(raw, &in); err != nil {
 		return request{}, problem.New(problem.CodeBadRequest, "The body is not the JSON object this call takes.").Because(err)
@@ -85,7 +88,27 @@ func parse(raw []byte, maxChars int) (request, error) {
 	if len(invalid.Fields) > 0 {
 		return request{}, invalid
 	}
+	if req.action == actSend || req.action == actEdit {
+		if req.content, err = contentOf(req.message.Parts); err != nil {
+			return request{}, err
+		}
+	}
 	return req, nil
+}
+
+// repeats says whether a later request is this one again, as a client sends it that got no answer.
+func (req request) repeats(later request) bool {
+	return (req.action == actSend || req.action == actEdit) && later.action == req.action &&
+		later.conversation == req.conversation && later.message.ID == req.message.ID && later.content == req.content
+}
+
+// contentOf is a digest of parts that is the same however they are written down.
+func contentOf(parts json.RawMessage) (digest [sha256.Size]byte, err error) {
+	var value any
+	if err := json.Unmarshal(parts, &value); err != nil {
+		return digest, fmt.Errorf("read parts: %w", err)
+	}
+	return sha256.Sum256(encode(value)), nil
 }
 
 func (in *body) conversation(invalid *problem.Error) string {

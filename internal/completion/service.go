@@ -19,7 +19,6 @@ import (
 	"twobrains/internal/byok"
 	"twobrains/internal/llm"
 	"twobrains/internal/llm/catalog"
-	"twobrains/internal/problem"
 	"twobrains/internal/publicdb"
 	"twobrains/internal/stream"
 	"twobrains/internal/tenant"
@@ -36,9 +35,11 @@ type Quota struct {
 	Day, Month int
 }
 
-// Options configure a Service. DB, Catalog, Providers, Logs and InstanceID are required.
+// Options configure a Service. DB, Tickets, Catalog, Providers, Logs and InstanceID are required.
 type Options struct {
-	DB      *tenant.DB
+	DB *tenant.DB
+	// Tickets let other processes settle the runs of this one, should it die.
+	Tickets *auth.Tickets
 	Catalog *catalog.Catalog
 	// Providers use the platform's keys.
 	Providers map[string]llm.Provider
@@ -56,8 +57,16 @@ type Options struct {
 	// Titles lets a cheap model of the run's provider name new conversations.
 	Titles bool
 	Logs   stream.Logs
+	// Full says that there is no room for another log now; nil: there always is.
+	Full func() bool
+	// Signal asks the process that makes a run to stop it, by StopRun, at once but without any certainty. Nil: it learns of it with
+	// its next sign of life.
+	Signal func(ctx context.Context, runID string) error
 	// InstanceID names this process in the runs it makes.
 	InstanceID uuid.UUID
+	// InstanceTimeout is how long a process may give no sign of life before the others take it for dead; it gives three in that
+	// time. Default 15 s.
+	InstanceTimeout time.Duration
 	// Version is shown in public.instances.
 	Version string
 
@@ -76,8 +85,10 @@ type Options struct {
 	RunTimeout time.Duration
 	// ToolTimeout ends a tool that takes longer. Default 1 minute.
 	ToolTimeout time.Duration
-	// SettleTimeout is how long storing a reply is tried again while Postgres is away. Default 2 minutes.
+	// SettleTimeout is how long storing a reply is tried again while Postgres is away. Default 10 minutes.
 	SettleTimeout time.Duration
+	// HandOver is how long it is tried when the process stops; what is not stored then is left to others. Default 5 s.
+	HandOver time.Duration
 
 	Clock      func() time.Time
 	Logger     *slog.Logger
@@ -103,12 +114,13 @@ type Service struct {
 	hurry      context.CancelFunc
 	// namings bounds the titles that are made at once.
 	namings chan struct{}
+	sweeper sweeper
 }
 
 // New makes a Service.
 func New(opts Options) (*Service, error) {
-	if opts.DB == nil || opts.Catalog == nil || opts.Logs == nil || opts.InstanceID == uuid.Nil {
-		return nil, errors.New("completion: database, catalog, logs and instance id are required")
+	if opts.DB == nil || opts.Tickets == nil || opts.Catalog == nil || opts.Logs == nil || opts.InstanceID == uuid.Nil {
+		return nil, errors.New("completion: database, tickets, catalog, logs and instance id are required")
 	}
 	if opts.DefaultModel != "" {
 		if _, ok := opts.Catalog.Model(opts.DefaultModel); !ok {
@@ -125,96 +137,11 @@ func New(opts Options) (*Service, error) {
 	return s, nil
 }
 
-// Follow reads the running or just ended reply of a conversation from its first chunk. Nil, without an error, says that
-// there is none.
-func (s *Service) Follow(ctx context.Context, user auth.User, conversationID string) (stream.Follower, error) {
-	follower, err := s.opts.Logs.Open(ctx, logKey(user, conversationID))
-	if errors.Is(err, stream.ErrNoLog) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("open run log: %w", err)
-	}
-	if follower.Ended() {
-		follower.Close()
-		return nil, nil
-	}
-	return follower, nil
-}
-
-// Stop ends the running reply of a conversation and waits until what there is of it is stored. It reports whether there
-// was one in this process.
-func (s *Service) Stop(ctx context.Context, user auth.User, conversationID string) (stopped bool, err error) {
-	s.mu.Lock()
-	r := s.active[logKey(user, conversationID)]
-	s.mu.Unlock()
-	if r == nil {
-		return false, nil
-	}
-	r.cancel(errStopped)
-	select {
-	case <-r.done:
-		return true, nil
-	case <-ctx.Done():
-		return true, ctx.Err()
-	}
-}
-
-// StopConversation is Stop for a caller that is about to delete the conversation.
-func (s *Service) StopConversation(ctx context.Context, user auth.User, conversationID string) error {
-	_, err := s.Stop(ctx, user, conversationID)
-	return err
-}
-
 // Active counts the runs under way in this process.
 func (s *Service) Active() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.active)
-}
-
-// admit makes room for a run, or says why there is none. A run in its place that is stored already, and only ends its
-// stream, is waited for: its reader may be faster than it.
-func (s *Service) admit(ctx context.Context, r *run) error {
-	for {
-		ending, err := s.tryAdmit(r.key, r)
-		if ending == nil {
-			return err
-		}
-		select {
-		case <-ending:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-}
-
-func (s *Service) tryAdmit(key stream.Key, r *run) (ending <-chan struct{}, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch running := s.active[key]; {
-	case running != nil && running.stored.Load():
-		return running.done, nil
-	case s.draining:
-		return nil, problem.New(problem.CodeUnavailable, "The server restarts; try again in a moment.").After(2 * time.Second)
-	case len(s.active) >= s.opts.MaxRuns:
-		return nil, problem.New(problem.CodeBusy, "The server has no room for another reply now; try again in a moment.").After(5 * time.Second)
-	case running != nil:
-		active := problem.New(problem.CodeRunActive, "A reply is being produced in this conversation; wait for it or stop it.")
-		active.RunID = running.id.String()
-		return nil, active
-	}
-	s.active[key] = r
-	s.runs.Add(1)
-	return nil, nil
-}
-
-func (s *Service) dismiss(r *run) {
-	s.mu.Lock()
-	delete(s.active, r.key)
-	s.mu.Unlock()
-	close(r.done)
-	s.runs.Done()
 }
 
 // logKey names a conversation's log. Conversation ids are unique only within a user.
@@ -228,7 +155,12 @@ func withDefaults(o Options) Options {
 	o.MaxSteps = cmp.Or(o.MaxSteps, 5)
 	o.RunTimeout = cmp.Or(o.RunTimeout, 10*time.Minute)
 	o.ToolTimeout = cmp.Or(o.ToolTimeout, time.Minute)
-	o.SettleTimeout = cmp.Or(o.SettleTimeout, 2*time.Minute)
+	o.SettleTimeout = cmp.Or(o.SettleTimeout, 10*time.Minute)
+	o.HandOver = cmp.Or(o.HandOver, 5*time.Second)
+	o.InstanceTimeout = cmp.Or(o.InstanceTimeout, 15*time.Second)
+	if o.Full == nil {
+		o.Full = func() bool { return false }
+	}
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}

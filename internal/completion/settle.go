@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"twobrains/internal/chat"
+	"twobrains/internal/llm"
 	"twobrains/internal/publicdb"
 	"twobrains/internal/tenant"
 	"twobrains/internal/tenantdb"
@@ -15,19 +16,24 @@ import (
 // stateSettled is raised by RunSettle when there is no running run to settle.
 const stateSettled = "TB010"
 
-var errNotStored = errors.New("reply not stored")
+var (
+	errNotStored  = errors.New("reply not stored")
+	errHandedOver = errors.New("run left to other processes")
+)
 
 // settle stores the reply and accounts for it, in one round trip, and tries again while the database is away. Settling
-// twice is harmless: the second finds the run ended. It is a failure where somebody else has ended it, who took this process
-// for dead.
+// twice is harmless: the second finds the run ended. Where another process has ended it, which took this one for dead, the reply
+// takes the place of what was stored then. When this process stops, errHandedOver says that others have to settle the run.
 func (r *run) settle(out outcome) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ctx), r.opts.SettleTimeout)
 	defer cancel()
+	stop := context.AfterFunc(r.late, func() { time.AfterFunc(r.opts.HandOver, cancel) })
+	defer stop()
 	now := r.now().UTC().Truncate(time.Microsecond) // as Postgres keeps it
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
 		err := r.settleOnce(ctx, out, now)
 		if tenant.HasState(err, stateSettled) {
-			err = r.settledBefore(ctx, out, now)
+			err = r.amend(ctx, out, now)
 		}
 		if err == nil {
 			return nil
@@ -41,89 +47,105 @@ func (r *run) settle(out outcome) error {
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
+		}
+		switch {
+		case ctx.Err() == nil:
+		case r.late.Err() != nil:
+			r.log.Warn("left a run to other processes", "run", r.id)
+			return errHandedOver
+		default:
 			r.log.Error("reply lost: giving up on settling", "run", r.id)
 			return errNotStored
 		}
 	}
 }
 
-// settledBefore tells an attempt of ours whose answer was lost from somebody else's: errNotStored.
-func (r *run) settledBefore(ctx context.Context, out outcome, now time.Time) error {
-	var end *tenant.Result[tenantdb.RunEndRow]
-	err := r.brain.Tx(ctx, func(tx *tenant.Tx) error {
-		end = tenant.Queue(tx, func(db tenant.DBTX) (tenantdb.RunEndRow, error) { return r.tenants.RunEnd(ctx, db, r.id) }).Proves()
-		return nil
-	})
-	switch {
-	case err != nil:
-		return err
-	case isNoRows(end.Err()): // deleted, with its conversation
-		return nil
-	}
-	if ended := end.Value(); ended.Status != out.status || ended.EndedAt == nil || !ended.EndedAt.Equal(now) {
-		return errNotStored
-	}
-	return nil
-}
-
+// settleOnce ends the run. What ends it comes first: it locks the conversation before the run, as everybody does, and raises
+// TB010 before anything else can fail.
 func (r *run) settleOnce(ctx context.Context, out outcome, now time.Time) error {
 	cost := r.model.Cost(out.usage)
-	var stored *tenant.Result[int64]
+	refunded := r.charged != nil && !out.spent
+	end := tenantdb.RunSettleParams{
+		ID: r.id, ConversationID: r.req.conversation, Status: out.status, FinishReason: optional(string(out.reason)),
+		ErrorCode: optional(string(out.code)), InputTokens: out.usage.Input, CachedInputTokens: out.usage.CachedInput,
+		OutputTokens: out.usage.Output, ReasoningTokens: out.usage.Reasoning, CostMicrousd: cost,
+		UsageEstimated: out.estimated, Refunded: refunded, SettledBy: &r.opts.InstanceID, Now: &now,
+	}
+	var stored func() bool
 	err := r.brain.Tx(ctx, func(tx *tenant.Tx) error {
 		stored = nil
-		if r.continues != nil { // first, so that nobody waits for the run who holds the conversation
-			stored = r.replace(ctx, tx, out, now)
+		replies := r.continues == nil && out.replies()
+		if replies {
+			stored = r.finishWith(ctx, tx, end, out)
+		} else {
+			tenant.Queue(tx, func(db tenant.DBTX) (bool, error) { return r.tenants.RunSettle(ctx, db, end) }).Proves()
 		}
-		tenant.Queue(tx, func(db tenant.DBTX) (bool, error) {
-			return r.tenants.RunSettle(ctx, db, tenantdb.RunSettleParams{
-				ID: r.id, Status: out.status, FinishReason: optional(string(out.reason)), ErrorCode: optional(string(out.code)),
-				InputTokens: out.usage.Input, CachedInputTokens: out.usage.CachedInput, OutputTokens: out.usage.Output,
-				ReasoningTokens: out.usage.Reasoning, CostMicrousd: cost, Now: &now,
-			})
-		}).Proves()
-		if out.produced && r.continues == nil {
-			stored = r.store(ctx, tx, out, now)
+		switch {
+		case r.continues != nil:
+			replaced := r.replace(ctx, tx, out, now)
+			stored = func() bool { return replaced.Value() > 0 }
+		case !replies && r.branch.returnSeq != 0:
+			r.queueReturn(ctx, tx, r.req.conversation, r.id)
 		}
 		if stored != nil {
-			for _, f := range out.files {
-				chat.QueueStore(ctx, tx, r.req.conversation, tenantdb.AttachmentStoreParams{
-					ID: f.ID, MediaType: f.MediaType, Data: f.Data, Now: now, TotalBytes: r.opts.AttachmentTotal,
-				})
-			}
+			r.queueFiles(ctx, tx, out, now)
 		}
 		r.touch(ctx, tx, now)
-		if r.charged != nil && !out.spent {
+		if refunded {
 			tenant.QueueExec(tx, func(db tenant.DBTX) error { return r.public.QuotaRefund(ctx, db, *r.charged) })
 		}
-		if out.produced || out.usage.Input+out.usage.Output > 0 {
-			messages := int64(0)
-			if out.produced && r.continues == nil {
-				messages = 1
-			}
-			tenant.QueueExec(tx, func(db tenant.DBTX) error {
-				return r.public.UsageAdd(ctx, db, publicdb.UsageAddParams{
-					Day: usage.Day(r.started), Model: r.model.ID, KeySource: string(r.keys.source), Messages: messages,
-					InputTokens: out.usage.Input, CachedInputTokens: out.usage.CachedInput, OutputTokens: out.usage.Output,
-					ReasoningTokens: out.usage.Reasoning, CostMicrousd: cost,
-				})
-			})
-		}
+		r.queueAccount(ctx, tx, out, cost)
 		return nil
 	})
-	if err == nil && stored != nil && stored.Value() == 0 {
+	if err == nil && stored != nil && !stored() {
 		r.forgetOrphan(ctx)
 	}
 	return err
 }
 
-// store appends the reply to the conversation, if that is still there.
-func (r *run) store(ctx context.Context, tx *tenant.Tx, out outcome, now time.Time) *tenant.Result[int64] {
-	return tenant.Queue(tx, func(db tenant.DBTX) (int64, error) {
-		return r.tenants.MessageAppend(ctx, db, tenantdb.MessageAppendParams{
-			ID: r.messageID, ConversationID: r.req.conversation, Role: "assistant", Parts: out.parts, Metadata: out.metadata,
-			Status: out.status, Size: clampInt32(out.textSize), Now: now,
+// finishWith ends the run and appends its reply, and returns what tells whether the conversation was still there.
+func (r *run) finishWith(ctx context.Context, tx *tenant.Tx, end tenantdb.RunSettleParams, out outcome) (stored func() bool) {
+	finished := tenant.Queue(tx, func(db tenant.DBTX) (tenantdb.RunFinishRow, error) {
+		return r.tenants.RunFinish(ctx, db, tenantdb.RunFinishParams{
+			ID: end.ID, ConversationID: end.ConversationID, Status: end.Status, FinishReason: end.FinishReason, ErrorCode: end.ErrorCode,
+			InputTokens: end.InputTokens, CachedInputTokens: end.CachedInputTokens, OutputTokens: end.OutputTokens,
+			ReasoningTokens: end.ReasoningTokens, CostMicrousd: end.CostMicrousd, UsageEstimated: end.UsageEstimated,
+			Refunded: end.Refunded, SettledBy: end.SettledBy, Now: *end.Now,
+			MessageID: r.messageID, Parts: out.parts, Metadata: out.metadata, Size: clampInt32(out.textSize),
+		})
+	}).Proves()
+	if r.branch.answers != "" {
+		r.queueNumber(ctx, tx, r.req.conversation, r.messageID, r.branch.answers)
+	}
+	return func() bool { return finished.Value().Stored > 0 }
+}
+
+// queueAccount adds what the run has used to the day on which it began, and takes its ticket away.
+func (r *run) queueAccount(ctx context.Context, tx *tenant.Tx, out outcome, cost int64) {
+	if !out.produced && out.usage == (llm.Usage{}) {
+		tenant.QueueExec(tx, func(db tenant.DBTX) error { return r.public.RunTicketRemove(ctx, db, r.id) })
+		return
+	}
+	messages := int64(0)
+	if out.produced && r.continues == nil {
+		messages = 1
+	}
+	used := out.usage
+	tenant.QueueExec(tx, func(db tenant.DBTX) error {
+		return r.public.UsageAddOfRun(ctx, db, publicdb.UsageAddOfRunParams{
+			RunID: r.id, Day: usage.Day(r.started), Model: r.model.ID, KeySource: string(r.keys.source), Messages: messages,
+			InputTokens: used.Input, CachedInputTokens: used.CachedInput, OutputTokens: used.Output,
+			ReasoningTokens: used.Reasoning, CostMicrousd: cost,
 		})
 	})
+}
+
+func (r *run) queueFiles(ctx context.Context, tx *tenant.Tx, out outcome, now time.Time) {
+	for _, f := range out.files {
+		chat.QueueStore(ctx, tx, r.req.conversation, tenantdb.AttachmentStoreParams{
+			ID: f.ID, MediaType: f.MediaType, Data: f.Data, Now: now, TotalBytes: r.opts.AttachmentTotal,
+		})
+	}
 }
 
 // replace stores what came to the reply that the run went on with: also where the model then failed, for its tools have run.
@@ -133,7 +155,7 @@ func (r *run) replace(ctx context.Context, tx *tenant.Tx, out outcome, now time.
 		ID: r.messageID, ConversationID: r.req.conversation, Parts: out.parts, Metadata: out.metadata,
 		Status: out.status, Size: clampInt32(out.textSize), Now: now,
 	}
-	if c := r.continues; !c.resumed {
+	if c := r.continues; c != nil && !c.resumed {
 		reply.Parts, reply.Metadata, reply.Status, reply.Size = c.parts, c.metadata, c.status, clampInt32(c.size)
 	}
 	return tenant.Queue(tx, func(db tenant.DBTX) (int64, error) { return r.tenants.RunReplyReplace(ctx, db, reply) })

@@ -38,7 +38,7 @@ const titlePrompt = "You name conversations. Read the beginning of one and answe
 
 // nameLater lets a cheap model name the conversation after its first reply, in the background.
 func (r *run) nameLater(out outcome, text string) {
-	if !r.opts.Titles || r.req.action != actSend || r.asked != 1 || out.status != statusComplete || text == "" {
+	if !r.mayBeNamed() || out.status != statusComplete || text == "" {
 		return
 	}
 	model, ok := r.titleModel()
@@ -52,6 +52,9 @@ func (r *run) nameLater(out outcome, text string) {
 	}
 	r.background.Go(n.inBackground)
 }
+
+// mayBeNamed says whether the run makes the first reply of a conversation.
+func (r *run) mayBeNamed() bool { return r.opts.Titles && r.req.action == actSend && r.asked == 1 }
 
 // naming is what is kept of a run to name its conversation.
 type naming struct {

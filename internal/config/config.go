@@ -25,13 +25,14 @@ type Config struct {
 
 // Server says where it listens and how it stops.
 type Server struct {
-	Env            string        `env:"SERVER_ENV" envDefault:"production" doc:"production or development. Development allows plain http and the mail page."`
-	Host           string        `env:"HOST" envDefault:"127.0.0.1" doc:"Address to listen on; 0.0.0.0 in a container."`
-	Port           int           `env:"PORT" envDefault:"8080" doc:"Port to listen on."`
-	PublicURL      string        `env:"PUBLIC_URL" doc:"Where browsers see the server, without a path: https://chat.example.com. Required in production; http://127.0.0.1:PORT in development."`
-	TrustedProxies Networks      `env:"TRUSTED_PROXIES" doc:"Addresses or networks (CIDR), comma-separated, whose X-Forwarded-For is believed."`
-	MaxBodyBytes   int           `env:"MAX_BODY_BYTES" envDefault:"4194304" doc:"Largest request body in bytes (1 KiB to 64 MiB); a larger one is refused with 413."`
-	DrainTimeout   time.Duration `env:"DRAIN_TIMEOUT" envDefault:"30s" doc:"How long replies under way may go on after the signal to stop; then they are stored as interrupted."`
+	Env             string        `env:"SERVER_ENV" envDefault:"production" doc:"production or development. Development allows plain http and the mail page."`
+	Host            string        `env:"HOST" envDefault:"127.0.0.1" doc:"Address to listen on; 0.0.0.0 in a container."`
+	Port            int           `env:"PORT" envDefault:"8080" doc:"Port to listen on."`
+	PublicURL       string        `env:"PUBLIC_URL" doc:"Where browsers see the server, without a path: https://chat.example.com. Required in production; http://127.0.0.1:PORT in development."`
+	TrustedProxies  Networks      `env:"TRUSTED_PROXIES" doc:"Addresses or networks (CIDR), comma-separated, whose X-Forwarded-For is believed."`
+	MaxBodyBytes    int           `env:"MAX_BODY_BYTES" envDefault:"4194304" doc:"Largest request body in bytes (1 KiB to 64 MiB); a larger one is refused with 413."`
+	DrainTimeout    time.Duration `env:"DRAIN_TIMEOUT" envDefault:"30s" doc:"How long replies under way may go on after the signal to stop; then they are stored as interrupted."`
+	InstanceTimeout time.Duration `env:"INSTANCE_TIMEOUT" envDefault:"15s" doc:"How long a replica may give no sign of life (three in that time) before the others settle its replies (3s to 5m); the same for all replicas."`
 }
 
 // Storage says where the brains and the counters are.
@@ -68,7 +69,8 @@ type Limits struct {
 	MaxMessageChars      int           `env:"MAX_MESSAGE_CHARS" envDefault:"32000" doc:"Longest message of a user, in characters (1 to 1,000,000)."`
 	AttachmentMaxBytes   int           `env:"ATTACHMENT_MAX_BYTES" envDefault:"20971520" doc:"Largest attachment in bytes (1 KiB to 64 MiB); MAX_BODY_BYTES does not concern uploads."`
 	AttachmentTotalBytes int           `env:"ATTACHMENT_TOTAL_BYTES" envDefault:"524288000" doc:"All attachments of a user together, in bytes (ATTACHMENT_MAX_BYTES to 1 TiB)."`
-	MaxStreams           int           `env:"MAX_STREAMS" envDefault:"1000" doc:"Replies under way in this process, and streams open at once; more are refused with 503."`
+	MaxStreams           int           `env:"MAX_STREAMS" envDefault:"10000" doc:"Replies under way in this process, and streams open at once; more are refused with 503. A stream takes a descriptor for its client and one for its provider."`
+	RunLogBytes          int64         `env:"RUN_LOG_BYTES" envDefault:"536870912" doc:"Memory for the streams of replies under way, and for a minute after, in bytes (1 MiB to 1 TiB); while it is used up, messages are refused with 503."`
 	RunTimeout           time.Duration `env:"RUN_TIMEOUT" envDefault:"10m" doc:"Longest duration of one reply (10s to 2h)."`
 }
 

@@ -61,6 +61,7 @@ func (c *Config) validateServer(ck *checker, purpose Purpose) {
 	ck.between("PORT", s.Port, 1, 65535)
 	ck.between("MAX_BODY_BYTES", s.MaxBodyBytes, 1<<10, 64<<20)
 	ck.lasting("DRAIN_TIMEOUT", s.DrainTimeout, time.Second, time.Hour)
+	ck.lasting("INSTANCE_TIMEOUT", s.InstanceTimeout, 3*time.Second, 5*time.Minute)
 	if s.PublicURL == "" {
 		ck.want(purpose != ForServe, "PUBLIC_URL", "is not set")
 		return
@@ -114,6 +115,7 @@ func (c *Config) validateLimits(ck *checker) {
 	ck.between("ATTACHMENT_MAX_BYTES", l.AttachmentMaxBytes, 1<<10, 64<<20)
 	ck.between("ATTACHMENT_TOTAL_BYTES", l.AttachmentTotalBytes, l.AttachmentMaxBytes, 1<<40)
 	ck.between("MAX_STREAMS", l.MaxStreams, 1, 1_000_000)
+	ck.want(l.RunLogBytes >= 1<<20 && l.RunLogBytes <= 1<<40, "RUN_LOG_BYTES", "must be between 1048576 and 1099511627776")
 	ck.lasting("RUN_TIMEOUT", l.RunTimeout, 10*time.Second, 2*time.Hour)
 }
 

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// installMissing installs PostgreSQL and Redis, and PgBouncer for tests, from Debian's packages where they are missing and we
+// installMissing installs PostgreSQL and Redis, and PgBouncer and Chromium for tests, from Debian's packages where they are missing and we
 // may: as root, with apt-get. Elsewhere it does nothing, and the one who needs the program says what to do.
 func installMissing(ctx context.Context, opts Options) error {
 	var packages []string
@@ -21,10 +21,25 @@ func installMissing(ctx context.Context, opts Options) error {
 	if _, ok := redisProgram(); !ok {
 		packages = append(packages, "redis-server")
 	}
-	if _, err := pgbouncerProgram(); err != nil && opts.Mode == Test {
-		packages = append(packages, "pgbouncer")
+	if opts.Mode == Test {
+		packages = append(packages, missingForTests()...)
 	}
 	return installPackages(ctx, opts.Say, packages...)
+}
+
+// InstallForTests installs what tests need besides the services, as installMissing does.
+func InstallForTests(ctx context.Context, say func(format string, args ...any)) error {
+	return installPackages(ctx, say, missingForTests()...)
+}
+
+func missingForTests() (packages []string) {
+	if _, err := pgbouncerProgram(); err != nil {
+		packages = append(packages, "pgbouncer")
+	}
+	if _, err := Chromium(); err != nil {
+		packages = append(packages, "chromium", "fonts-liberation")
+	}
+	return packages
 }
 
 func installPackages(ctx context.Context, say func(format string, args ...any), packages ...string) error {

@@ -51,14 +51,6 @@ type PgBouncerOptions struct {
 // ErrNoPgBouncer means that there is no such program. The text says how to install it.
 var ErrNoPgBouncer = errors.New("there is no pgbouncer; install it: " + installHint("pgbouncer", "pgbouncer"))
 
-// InstallPgBouncer installs PgBouncer where it is missing and we may: as root, with apt-get. Elsewhere it does nothing.
-func InstallPgBouncer(ctx context.Context, say func(format string, args ...any)) error {
-	if _, err := pgbouncerProgram(); err == nil {
-		return nil
-	}
-	return installPackages(ctx, say, "pgbouncer")
-}
-
 func pgbouncerProgram() (string, error) {
 	if path, err := exec.LookPath("pgbouncer"); err == nil {
 		return path, nil

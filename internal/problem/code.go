@@ -45,6 +45,8 @@ const (
 	CodeInternal Code = "internal"
 	// CodeUnavailable: a part we depend on is away; try again.
 	CodeUnavailable Code = "unavailable"
+	// CodeResumeUnavailable: a reply is being produced, but its stream cannot be read from here now.
+	CodeResumeUnavailable Code = "resume_unavailable"
 	// CodeBusy: the server is at its limit; try again.
 	CodeBusy Code = "busy"
 	// CodeBrainUnavailable: the caller's private brain cannot be opened now (a migration failed and will be retried).
@@ -86,6 +88,7 @@ var infos = map[Code]Info{
 	CodeQuotaMonth:           {http.StatusTooManyRequests, "Monthly quota reached"},
 	CodeInternal:             {http.StatusInternalServerError, "Internal error"},
 	CodeUnavailable:          {http.StatusServiceUnavailable, "Temporarily unavailable"},
+	CodeResumeUnavailable:    {http.StatusServiceUnavailable, "The stream cannot be resumed"},
 	CodeBusy:                 {http.StatusServiceUnavailable, "Busy"},
 	CodeBrainUnavailable:     {http.StatusServiceUnavailable, "Private brain unavailable"},
 	CodeProviderAuth:         {http.StatusBadGateway, "Model provider refused the key"},

@@ -7,42 +7,55 @@ package publicdb
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 )
 
-const instanceAlive = `-- name: InstanceAlive :one
-SELECT EXISTS (
-  SELECT FROM public.instances WHERE id = $1 AND heartbeat_at > now() - make_interval(secs => $2::double precision)
-) AS alive
-`
-
-type InstanceAliveParams struct {
-	ID      uuid.UUID
-	Seconds float64
-}
-
-// Whether an instance has given a sign of life within the last seconds, by the database's clock.
-func (q *Queries) InstanceAlive(ctx context.Context, db DBTX, arg InstanceAliveParams) (bool, error) {
-	row := db.QueryRow(ctx, instanceAlive, arg.ID, arg.Seconds)
-	var alive bool
-	err := row.Scan(&alive)
-	return alive, err
-}
-
-const instanceBeat = `-- name: InstanceBeat :exec
-INSERT INTO public.instances (id, version) VALUES ($1, $2)
-ON CONFLICT (id) DO UPDATE SET heartbeat_at = now()
+const instanceBeat = `-- name: InstanceBeat :one
+INSERT INTO public.instances AS i (id, version) VALUES ($1, $2)
+ON CONFLICT (id) DO UPDATE SET heartbeat_at = now(),
+  steady_since = CASE WHEN i.heartbeat_at >= now() - make_interval(secs => $3::double precision) THEN i.steady_since ELSE now() END
+RETURNING steady_since
 `
 
 type InstanceBeatParams struct {
 	ID      uuid.UUID
 	Version string
+	Gap     float64
 }
 
-func (q *Queries) InstanceBeat(ctx context.Context, db DBTX, arg InstanceBeatParams) error {
-	_, err := db.Exec(ctx, instanceBeat, arg.ID, arg.Version)
-	return err
+// A sign of life. Where the last one is longer ago than the gap allowed, in seconds, the instance is no longer steady.
+func (q *Queries) InstanceBeat(ctx context.Context, db DBTX, arg InstanceBeatParams) (time.Time, error) {
+	row := db.QueryRow(ctx, instanceBeat, arg.ID, arg.Version, arg.Gap)
+	var steady_since time.Time
+	err := row.Scan(&steady_since)
+	return steady_since, err
+}
+
+const instanceDead = `-- name: InstanceDead :one
+SELECT (NOT EXISTS (SELECT FROM public.instances i WHERE i.id = $1)
+  OR NOT EXISTS (SELECT FROM public.instances i
+      WHERE i.id = $1 AND i.heartbeat_at > now() - make_interval(secs => $2::double precision))
+    AND EXISTS (SELECT FROM public.instances me
+      WHERE me.id = $3 AND me.steady_since <= now() - make_interval(secs => $2::double precision)
+        AND me.heartbeat_at > now() - make_interval(secs => $2::double precision)))::boolean AS dead
+`
+
+type InstanceDeadParams struct {
+	ID      uuid.UUID
+	Seconds float64
+	Me      uuid.UUID
+}
+
+// Whether an instance is dead, by the database's clock: it has taken its entry back, or has given no sign of life for so many
+// seconds. Of the latter only an instance may judge that has itself been steady for as long: after an outage of the database
+// everybody looks dead.
+func (q *Queries) InstanceDead(ctx context.Context, db DBTX, arg InstanceDeadParams) (bool, error) {
+	row := db.QueryRow(ctx, instanceDead, arg.ID, arg.Seconds, arg.Me)
+	var dead bool
+	err := row.Scan(&dead)
+	return dead, err
 }
 
 const instanceDelete = `-- name: InstanceDelete :exec
@@ -61,4 +74,23 @@ DELETE FROM public.instances WHERE heartbeat_at < now() - make_interval(secs => 
 func (q *Queries) InstanceDeleteStale(ctx context.Context, db DBTX, seconds float64) error {
 	_, err := db.Exec(ctx, instanceDeleteStale, seconds)
 	return err
+}
+
+const instanceOthers = `-- name: InstanceOthers :one
+SELECT EXISTS (
+  SELECT FROM public.instances WHERE id <> $1 AND heartbeat_at > now() - make_interval(secs => $2::double precision)
+) AS others
+`
+
+type InstanceOthersParams struct {
+	Me      uuid.UUID
+	Seconds float64
+}
+
+// Whether another instance is alive.
+func (q *Queries) InstanceOthers(ctx context.Context, db DBTX, arg InstanceOthersParams) (bool, error) {
+	row := db.QueryRow(ctx, instanceOthers, arg.Me, arg.Seconds)
+	var others bool
+	err := row.Scan(&others)
+	return others, err
 }

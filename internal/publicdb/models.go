@@ -17,6 +17,7 @@ type Instance struct {
 	Version     string
 	StartedAt   time.Time
 	HeartbeatAt time.Time
+	SteadySince time.Time
 }
 
 // Models offered, with prices; written by migrate from the catalog. Join usage_daily.model to id.
@@ -59,6 +60,17 @@ type QuotaCounter struct {
 	DayUsed   int32
 	Month     time.Time
 	MonthUsed int32
+}
+
+// One row per reply under way, on any instance; a row whose instance is dead is settled by another one.
+type RunTicket struct {
+	RunID           uuid.UUID
+	InstanceID      uuid.UUID
+	Lock            []byte
+	Ciphertext      []byte
+	KeyID           string
+	StopRequestedAt *time.Time
+	CreatedAt       time.Time
 }
 
 // One row per user who has, or is getting, a private brain.

@@ -90,3 +90,15 @@ func (q *Queries) QuotaReserve(ctx context.Context, db DBTX, arg QuotaReservePar
 	err := row.Scan(&i.Reserved, &i.DayUsed, &i.MonthUsed)
 	return i, err
 }
+
+const quotaRetake = `-- name: QuotaRetake :exec
+UPDATE public.quota_counters SET
+  day_used = CASE WHEN day = $1::date THEN day_used + 1 ELSE day_used END,
+  month_used = CASE WHEN month = date_trunc('month', $1::date)::date THEN month_used + 1 ELSE month_used END
+`
+
+// Takes again what QuotaRefund gave back, whatever the limits: the reply is there after all.
+func (q *Queries) QuotaRetake(ctx context.Context, db DBTX, day time.Time) error {
+	_, err := db.Exec(ctx, quotaRetake, day)
+	return err
+}

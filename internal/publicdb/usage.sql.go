@@ -8,6 +8,8 @@ package publicdb
 import (
 	"context"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 const usageAdd = `-- name: UsageAdd :exec
@@ -47,6 +49,51 @@ func (q *Queries) UsageAdd(ctx context.Context, db DBTX, arg UsageAddParams) err
 		arg.OutputTokens,
 		arg.ReasoningTokens,
 		arg.CostMicrousd,
+	)
+	return err
+}
+
+const usageAddOfRun = `-- name: UsageAddOfRun :exec
+WITH ended AS (DELETE FROM public.run_tickets WHERE run_id = $10)
+INSERT INTO public.usage_daily AS u (user_id, day, model, key_source, messages, input_tokens, cached_input_tokens, output_tokens, reasoning_tokens, cost_microusd)
+SELECT t.user_id, $1::date, $2::text, $3::text, $4::bigint, $5::bigint, $6::bigint,
+  $7::bigint, $8::bigint, $9::bigint
+FROM public.tenants t
+ON CONFLICT (user_id, day, model, key_source) DO UPDATE SET
+  messages = u.messages + excluded.messages,
+  input_tokens = u.input_tokens + excluded.input_tokens,
+  cached_input_tokens = u.cached_input_tokens + excluded.cached_input_tokens,
+  output_tokens = u.output_tokens + excluded.output_tokens,
+  reasoning_tokens = u.reasoning_tokens + excluded.reasoning_tokens,
+  cost_microusd = u.cost_microusd + excluded.cost_microusd
+`
+
+type UsageAddOfRunParams struct {
+	Day               time.Time
+	Model             string
+	KeySource         string
+	Messages          int64
+	InputTokens       int64
+	CachedInputTokens int64
+	OutputTokens      int64
+	ReasoningTokens   int64
+	CostMicrousd      int64
+	RunID             uuid.UUID
+}
+
+// UsageAdd, when a run ends: it has no ticket any more.
+func (q *Queries) UsageAddOfRun(ctx context.Context, db DBTX, arg UsageAddOfRunParams) error {
+	_, err := db.Exec(ctx, usageAddOfRun,
+		arg.Day,
+		arg.Model,
+		arg.KeySource,
+		arg.Messages,
+		arg.InputTokens,
+		arg.CachedInputTokens,
+		arg.OutputTokens,
+		arg.ReasoningTokens,
+		arg.CostMicrousd,
+		arg.RunID,
 	)
 	return err
 }

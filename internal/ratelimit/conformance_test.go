@@ -70,6 +70,16 @@ func conformance(t *testing.T, setup func(t *testing.T) bundle) {
 		require.True(t, allow(t, b, perMinute("user:1", 1, 0)).Allowed)
 	})
 
+	t.Run("a clock that goes back", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		require.True(t, allow(t, b, perMinute("user:1", 1, 0)).Allowed)
+		b.advance(-30 * 24 * time.Hour)
+		d := allow(t, b, perMinute("user:1", 1, 0))
+		require.False(t, d.Allowed)
+		require.LessOrEqual(t, d.RetryAfter, time.Minute)
+	})
+
 	t.Run("all or nothing", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)

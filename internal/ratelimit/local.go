@@ -47,7 +47,7 @@ func (l *local) Allow(_ context.Context, given ...Limit) (Decision, error) {
 	now := l.clock().UnixMicro()
 	for i, c := range cs {
 		full, _ := l.full.GetIfPresent(c.key)
-		debts[i] = max(0, full-now)
+		debts[i] = min(max(0, full-now), c.room) // more there cannot be, unless the clock went back
 	}
 	d := decide(limits, cs, debts)
 	if d.Allowed {

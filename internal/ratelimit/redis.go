@@ -18,7 +18,8 @@ local now = time[1] * 1000000 + time[2]
 local debts, pass = {}, true
 for i, key in ipairs(KEYS) do
 	local full = tonumber(redis.call('GET', key) or 0)
-	debts[i] = math.max(0, full - now)
+	-- More than the room there cannot be, unless the clock went back.
+	debts[i] = math.min(math.max(0, full - now), tonumber(ARGV[2 * i]))
 	if debts[i] + ARGV[2 * i - 1] > tonumber(ARGV[2 * i]) then
 		pass = false
 	end

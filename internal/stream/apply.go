@@ -202,13 +202,19 @@ func (a *Assembler) outputError(p *part, errorText string) {
 
 // closeCalls ends calls whose input is incomplete and, where asked, those that wait for a result.
 func (a *Assembler) closeCalls(waiting bool) {
+	text := interruptedCall
+	if a.restored {
+		text = lostCall
+	}
 	for _, p := range a.parts {
 		switch {
 		case p.kind != partTool:
 		case p.state == inputStreaming:
 			a.inputError(p, json.RawMessage(`{}`), interruptedCall)
 		case p.state == inputAvailable && waiting:
-			a.outputError(p, interruptedCall)
+			a.outputError(p, text)
+		case p.state == approvalRequested && a.restored && !p.restored:
+			a.outputError(p, interruptedCall) // what the answer would be held to is lost
 		}
 	}
 }

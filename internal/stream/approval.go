@@ -98,10 +98,7 @@ func (a *Assembler) Resume(parts, metadata json.RawMessage, decisions []Decision
 				return fmt.Errorf("read part: %w", err)
 			}
 			if !call.waits() {
-				a.add(&part{kind: partStored, restored: true, output: raw})
-				if call.ToolCallID != "" { // its id stays taken
-					a.calls[call.ToolCallID] = &part{kind: partTool, id: call.ToolCallID, state: outputAvailable}
-				}
+				a.keep(raw, call.ToolCallID)
 				continue
 			}
 			p := call.restore(byID)
@@ -111,7 +108,7 @@ func (a *Assembler) Resume(parts, metadata json.RawMessage, decisions []Decision
 		if err := a.start(); err != nil {
 			return err
 		}
-		merged, err := merge(metadata, a.metadata)
+		merged, err := merge(orAbsent(metadata), a.metadata)
 		if err != nil {
 			return err
 		}

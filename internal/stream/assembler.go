@@ -70,6 +70,7 @@ type Assembler struct {
 	next     int   // counts chunk ids
 	size     int   // against MaxBytes
 	files    []File
+	restored bool // made by Restore: what ran when its writer died has no result to come
 
 	last      []byte // the held chunk
 	logged    int    // bytes in the log
@@ -164,9 +165,12 @@ func (a *Assembler) start() error {
 	if a.started {
 		return nil
 	}
-	metadata, err := merge(nil, a.o.Metadata)
-	a.started, a.metadata = true, metadata
-	a.enc.start(a.o.MessageID, metadata)
+	metadata, err := merge(a.metadata, a.o.Metadata)
+	if err == nil {
+		a.metadata = metadata
+	}
+	a.started = true
+	a.enc.start(a.o.MessageID, a.metadata)
 	return err
 }
 
@@ -239,7 +243,7 @@ func (a *Assembler) Finish(reason llm.FinishReason, metadata json.RawMessage) er
 		err := a.start()
 		clean, mergeErr := a.mergeMetadata(metadata)
 		a.closeBlock()
-		a.closeCalls(false)
+		a.closeCalls(a.restored)
 		a.finishStep()
 		a.end(func() { a.enc.finish(string(reason), clean) })
 		return errors.Join(err, mergeErr)
@@ -249,7 +253,10 @@ func (a *Assembler) Finish(reason llm.FinishReason, metadata json.RawMessage) er
 // Abort ends a reply that was stopped: what is there is kept, calls without a result become errors.
 func (a *Assembler) Abort(metadata json.RawMessage) error {
 	return a.do(func() error {
-		err := errors.Join(a.start(), a.closeBroken(metadata))
+		var err error
+		if a.started {
+			err = a.closeBroken(metadata)
+		}
 		a.end(a.enc.abort)
 		return err
 	})

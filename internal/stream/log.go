@@ -28,16 +28,25 @@ var (
 	ErrNoLog = errors.New("no run log")
 	// ErrLost is what followers of a lost log get after its last frame.
 	ErrLost = errors.New("run log lost")
+	// ErrUnavailable says that it cannot be known now whether there is a log: what replicas share does not answer, or the
+	// one that writes the log gives no sign of life.
+	ErrUnavailable = errors.New("run logs unavailable")
 )
 
-// Logs is the store of run logs, one for a conversation. Besides Memory there can be shared stores; streamtest.RunLogs
-// is what every implementation must pass.
+// Logs is the store of run logs, one for a conversation. Memory keeps them in this process, redislog.Store shares them
+// between replicas; streamtest.RunLogs is what every implementation must pass.
 type Logs interface {
-	// Create starts the log of a new run. A log that is already there is ended as lost and replaced.
+	// Create starts the log of a new run and waits for nothing. A log that is already there is ended as lost and replaced.
 	Create(ctx context.Context, key Key, runID string) (Log, error)
-	// Open follows the conversation's log from its first frame, also for a while after it ended. ErrNoLog if there is none.
+	// Adopt takes over the log of a run whose writer is dead: its frames so far, and a log that goes on after them with the
+	// followers it has. What the former writer still appends is dropped. A log that ended as lost is open again, one
+	// that ended complete stays ended. ErrNoLog if the run's log is not kept any more, or a log of a
+	// newer run has taken its place; ErrUnavailable.
+	Adopt(ctx context.Context, key Key, runID string) (Log, []byte, error)
+	// Open follows the conversation's log from its first frame, also for a while after it ended. ErrNoLog if there is
+	// none, ErrUnavailable.
 	Open(ctx context.Context, key Key) (Follower, error)
-	// Drop ends the conversation's log as lost and forgets it, if there is one.
+	// Drop ends the conversation's log as lost and forgets it, if there is one. ErrUnavailable: in this process only.
 	Drop(ctx context.Context, key Key) error
 }
 

@@ -1,15 +1,12 @@
 package stream
 
 import (
+	"bytes"
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"log/slog"
 	"net"
-	"runtime/debug"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -31,14 +28,22 @@ type ServerOptions struct {
 // Server sends run logs to clients as server-sent events. Besides the download of attachments it is the only
 // place that answers with a body stream.
 //
-// It hands fasthttp a reader, where the usual way is a stream writer: the connection's own goroutine then waits for the
-// log, so a stream costs no second goroutine and no pipe, a write that fails is known at once and not four chunks
-// later, and a panic is caught where it happens (in a stream writer it would end the process).
+// It takes the connection away from fasthttp, which would keep for the length of the stream what was needed to read the
+// request: its buffers, its context, and a goroutine whose stack has grown deep, together several times what the stream needs
+// itself. What remains is a goroutine that waits for the log and writes; a write that fails is known at once, and a panic
+// is caught where it happens. After a whole stream fasthttp gets the connection back: a response that says that it closes
+// it would do as well, but some clients (undici) then take a cut stream for a whole one.
+//
+// fasthttp's server should have KeepHijackedConns set: else it keeps its part until the stream has ended.
 type Server struct {
 	o      ServerOptions
 	ctx    context.Context
 	cancel context.CancelCauseFunc
-	active atomic.Int64
+
+	mu   sync.Mutex
+	open map[*sending]struct{}
+	// idle is closed when the last stream ends; nil while nobody waits for that.
+	idle chan struct{}
 }
 
 // NewServer makes a server.
@@ -53,110 +58,117 @@ func NewServer(o ServerOptions) *Server {
 		o.Logger = slog.Default()
 	}
 	ctx, cancel := context.WithCancelCause(context.Background())
-	return &Server{o: o, ctx: ctx, cancel: cancel}
+	return &Server{o: o, ctx: ctx, cancel: cancel, open: map[*sending]struct{}{}}
 }
 
 // ErrShutdown is why streams are cut when the server stops.
 var ErrShutdown = errors.New("server stops")
 
-// Shutdown cuts all streams and refuses new ones, so that the HTTP server's own shutdown has nothing to wait for. A cut
-// stream ends without its terminator, which clients take for a lost network: they resume, on another replica.
+// Shutdown cuts all streams and refuses new ones. A stream that is cut gets a transient chunk "data-resume" and no
+// terminator, which clients take for a lost network: they resume, on another replica. Wait waits for these last words.
 func (s *Server) Shutdown() { s.cancel(ErrShutdown) }
 
+// Wait waits until no stream is left. When ctx ends it closes the connections of those that are.
+func (s *Server) Wait(ctx context.Context) {
+	s.mu.Lock()
+	if len(s.open) > 0 && s.idle == nil {
+		s.idle = make(chan struct{})
+	}
+	idle := s.idle
+	s.mu.Unlock()
+	if idle == nil {
+		return
+	}
+	select {
+	case <-idle:
+		return
+	case <-ctx.Done():
+	}
+	s.mu.Lock()
+	for stream := range s.open {
+		if stream.conn != nil {
+			_ = stream.conn.Close()
+		}
+	}
+	s.mu.Unlock()
+	<-idle
+}
+
 // Active counts the streams that are being served.
-func (s *Server) Active() int { return int(s.active.Load()) }
+func (s *Server) Active() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.open)
+}
 
 // Serve answers the request with the follower's frames from the first on, and owns the follower from here on. The
-// stream goes on after Serve and the handler have returned. It ends with "data: [DONE]" once the log is complete, and
-// without it when the log is lost or the server stops. A client that goes away ends only its own follower.
+// stream begins when the handler has returned. It ends with "data: [DONE]" once the log is complete, and without it when the
+// log is lost or the server stops. A client that goes away ends only its own follower.
 func (s *Server) Serve(c *fiber.Ctx, follower Follower) error {
 	if s.ctx.Err() != nil {
 		follower.Close()
 		return problem.New(problem.CodeUnavailable, "The server is restarting.").After(time.Second)
 	}
-	header := &c.Context().Response.Header
+	ctx, app := c.Context(), c.App()
+	header := &ctx.Response.Header
 	header.Set("Content-Type", "text/event-stream")
 	header.Set("Cache-Control", "no-cache")
 	header.Set("X-Vercel-Ai-Ui-Message-Stream", "v1")
 	header.Set("X-Accel-Buffering", "no")
 	c.Status(fiber.StatusOK)
-	s.active.Add(1)
-	c.Context().SetBodyStream(&body{
-		server:   s,
-		follower: follower,
-		conn:     c.Context().Conn(),
-		restore:  c.App().Config().WriteTimeout,
-		rest:     []byte(": stream\n\n"),
-	}, -1)
-	return nil
-}
-
-var (
-	keepAlive = []byte(": keep-alive\n\n")
-	done      = []byte("data: [DONE]\n\n")
-)
-
-// body is one response. fasthttp reads it, writes and flushes what each Read gave, and closes it in the end, whatever
-// happened.
-type body struct {
-	server   *Server
-	follower Follower
-	conn     net.Conn
-	restore  time.Duration
-	rest     []byte // read from the log, not yet given to fasthttp
-	ended    bool
-	closing  sync.Once
-}
-
-// Read waits for frames and gives as much of them as fits p. Any error but io.EOF cuts the connection.
-func (b *body) Read(p []byte) (n int, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			b.server.o.Logger.Error("stream panicked", "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
-			n, err = 0, fmt.Errorf("stream panicked: %v", r)
-		}
-	}()
-	if len(b.rest) == 0 {
-		if b.ended {
-			return 0, io.EOF
-		}
-		if err := b.fill(); err != nil {
-			return 0, err
-		}
+	stream := &sending{server: s, follower: follower, chunked: ctx.Request.Header.IsHTTP11(), idle: app.Config().IdleTimeout}
+	if stream.chunked {
+		header.SetContentLength(-1)
+	} else {
+		header.SetConnectionClose()
 	}
-	if err := b.conn.SetWriteDeadline(time.Now().Add(b.server.o.WriteTimeout)); err != nil {
-		return 0, fmt.Errorf("set write deadline: %w", err)
-	}
-	n = copy(p, b.rest)
-	b.rest = b.rest[n:]
-	return n, nil
-}
-
-func (b *body) fill() error {
-	frames, err := b.follower.Next(b.server.ctx, b.server.o.KeepAlive)
-	switch {
-	case errors.Is(err, io.EOF):
-		b.rest, b.ended = done, true
-	case err != nil:
-		return err
-	case len(frames) == 0:
-		b.rest = keepAlive
-	default:
-		b.rest = frames
-	}
-	return nil
-}
-
-// Close lets go of the log and gives the connection back the deadline that the HTTP server works with.
-func (b *body) Close() error {
-	b.closing.Do(func() {
-		b.server.active.Add(-1)
-		b.follower.Close()
-		deadline := time.Time{}
-		if b.restore > 0 {
-			deadline = time.Now().Add(b.restore)
+	s.mu.Lock()
+	s.open[stream] = struct{}{}
+	s.mu.Unlock()
+	ctx.SetUserValue(unsent{}, unsent{stream})
+	ctx.HijackSetNoResponse(true)
+	ctx.Hijack(func(conn net.Conn) {
+		if !app.Server().KeepHijackedConns || isAhead(conn) {
+			header.SetConnectionClose()
 		}
-		_ = b.conn.SetWriteDeadline(deadline)
+		if !header.ConnectionClose() {
+			stream.http = app.Server()
+		}
+		head := bytes.Clone(header.Header())
+		if c, ok := conn.(interface{ UnsafeConn() net.Conn }); ok {
+			conn = c.UnsafeConn()
+		}
+		s.mu.Lock()
+		stream.conn = conn
+		s.mu.Unlock()
+		if app.Server().KeepHijackedConns {
+			go stream.run(head)
+		} else {
+			stream.run(head)
+		}
 	})
+	return nil
+}
+
+// isAhead reports whether fasthttp has read more from a connection than the request.
+func isAhead(conn net.Conn) bool {
+	if conn.SetReadDeadline(time.Unix(1, 0)) != nil { // so that only what is there already is read
+		return true
+	}
+	n, _ := conn.Read(make([]byte, 1))
+	return n > 0 || conn.SetReadDeadline(time.Time{}) != nil
+}
+
+// unsent is a stream that fasthttp closes together with the request, should it lose the connection before it hands it over.
+type unsent struct{ stream *sending }
+
+// Close implements io.Closer.
+func (u unsent) Close() error {
+	u.stream.server.mu.Lock()
+	begun := u.stream.conn != nil
+	u.stream.server.mu.Unlock()
+	if !begun {
+		u.stream.end()
+	}
 	return nil
 }

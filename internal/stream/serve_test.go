@@ -38,6 +38,7 @@ func serve(t *testing.T, o stream.ServerOptions) serveBundle {
 	app := fiber.New(fiber.Config{DisableStartupMessage: true, Immutable: true, ErrorHandler: func(c *fiber.Ctx, err error) error {
 		return c.SendStatus(problem.From(err).Code.Info().Status)
 	}})
+	app.Server().KeepHijackedConns = true
 	app.Get("/panic", func(c *fiber.Ctx) error { return b.server.Serve(c, panics{}) })
 	app.Get("/plain", func(c *fiber.Ctx) error { return c.SendString("plain") })
 	app.Get("/:id", func(c *fiber.Ctx) error {
@@ -54,6 +55,7 @@ func serve(t *testing.T, o stream.ServerOptions) serveBundle {
 	wg.Go(func() { _ = app.Listener(listener) })
 	t.Cleanup(func() {
 		b.server.Shutdown()
+		b.server.Wait(context.Background())
 		if err := app.ShutdownWithTimeout(10 * time.Second); err != nil {
 			t.Errorf("shutdown: %v", err)
 		}
@@ -242,10 +244,20 @@ func TestServeShutdown(t *testing.T) {
 	b := serve(t, stream.ServerOptions{})
 	log := b.create(t, "c")
 	res := b.get(t, "c")
+	log.Append([]byte("data: {\"type\":\"start\",\"messageId\":\"m\"}\n\n"))
 	b.waitActive(t, 1)
 	b.server.Shutdown()
-	if _, err := io.ReadAll(res.Body); !errors.Is(err, io.ErrUnexpectedEOF) {
+	body, err := io.ReadAll(res.Body)
+	if !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Fatalf("ended with %v", err)
+	}
+	chunks, _, done, err := streamtest.ReadSSE(strings.NewReader(string(body)))
+	must(t, err)
+	if last := chunks[len(chunks)-1]; done || last.Type() != "data-resume" || last["transient"] != true {
+		t.Fatalf("not told to resume: %s", body)
+	}
+	if m, err := streamtest.Build(chunks); err != nil || len(m.Parts) != 0 {
+		t.Fatalf("%v %+v", err, m)
 	}
 	b.waitActive(t, 0)
 	if res := b.get(t, "c"); res.StatusCode != http.StatusServiceUnavailable {
@@ -264,7 +276,7 @@ func TestServeKeepsConnection(t *testing.T) {
 	must(t, err)
 	defer func() { _ = conn.Close() }()
 	answers := bufio.NewReader(conn)
-	for i, path := range []string{"c", "plain", "c"} {
+	for i, path := range []string{"c", "plain", "c", "c", "plain"} {
 		if i == 1 {
 			<-time.After(2 * timeout) // past the stream's last deadline
 		}
@@ -272,7 +284,58 @@ func TestServeKeepsConnection(t *testing.T) {
 		must(t, err)
 		res, err := http.ReadResponse(answers, nil)
 		must(t, err)
-		_, err = io.ReadAll(res.Body)
+		body, err := io.ReadAll(res.Body)
 		must(t, err)
+		if res.Close || path == "plain" && string(body) != "plain" || path == "c" && string(body) != ": stream\n\ndata: [DONE]\n\n" {
+			t.Errorf("%d: %q, close %v", i, body, res.Close)
+		}
 	}
+}
+
+// TestServeCloses: a client that asks for it, one that speaks HTTP/1.0, and one that does not wait for the answer.
+func TestServeCloses(t *testing.T) {
+	t.Parallel()
+	b := serve(t, stream.ServerOptions{})
+	b.create(t, "c").Close(stream.EndComplete)
+	const head, whole = "Connection: close\r\n", "\r\n\r\na\r\n: stream\n\n\r\ne\r\ndata: [DONE]\n\n\r\n0\r\n\r\n"
+	for request, end := range map[string]string{
+		"GET /c HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n":                  whole,
+		"GET /c HTTP/1.1\r\nHost: x\r\n\r\nGET /plain HTTP/1.1\r\nHost: x\r\n\r\n": whole,
+		"GET /c HTTP/1.0\r\nHost: x\r\n\r\n":                                       "\r\n\r\n: stream\n\ndata: [DONE]\n\n",
+	} {
+		conn, err := net.Dial("tcp", b.addr)
+		must(t, err)
+		defer func() { _ = conn.Close() }()
+		must(t, conn.SetDeadline(time.Now().Add(20*time.Second)))
+		_, err = io.WriteString(conn, request)
+		must(t, err)
+		answer, err := io.ReadAll(conn)
+		must(t, err)
+		if !strings.Contains(string(answer), head) || !strings.HasSuffix(string(answer), end) {
+			t.Errorf("%q: %q", request, answer)
+		}
+	}
+}
+
+// TestServeWait: the last words are waited for, and who does not take them is cut.
+func TestServeWait(t *testing.T) {
+	t.Parallel()
+	b := serve(t, stream.ServerOptions{})
+	b.server.Wait(t.Context())
+	log := b.create(t, "c")
+	conn, err := net.Dial("tcp", b.addr)
+	must(t, err)
+	defer func() { _ = conn.Close() }()
+	_, err = io.WriteString(conn, "GET /c HTTP/1.1\r\nHost: x\r\n\r\n")
+	must(t, err)
+	b.waitActive(t, 1)
+	log.Append([]byte("data: {\"type\":\"x\",\"x\":\"" + strings.Repeat("x", 32<<20) + "\"}\n\n"))
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	b.server.Shutdown()
+	b.server.Wait(ctx)
+	if n := b.server.Active(); n != 0 || ctx.Err() == nil {
+		t.Errorf("%d streams, %v", n, ctx.Err())
+	}
+	log.Close(stream.EndComplete)
 }

@@ -188,7 +188,7 @@ func TestUnboundSeesNothing(t *testing.T) {
 	require.True(t, tenant.HasState(err, "42501"), "%v", err)
 
 	require.NoError(t, b.DB.Public(ctx, func(tx *tenant.Tx) error {
-		if err := b.public.InstanceBeat(ctx, tx, publicdb.InstanceBeatParams{ID: uuid.New(), Version: "test"}); err != nil {
+		if _, err := b.public.InstanceBeat(ctx, tx, publicdb.InstanceBeatParams{ID: uuid.New(), Version: "test"}); err != nil {
 			return err
 		}
 		var n int

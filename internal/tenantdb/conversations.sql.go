@@ -70,20 +70,20 @@ func (q *Queries) ConversationDeleteRuns(ctx context.Context, db DBTX, conversat
 
 const conversationGet = `-- name: ConversationGet :one
 SELECT c.id, c.title, c.title_by_user, c.pinned, c.archived_at, c.created_at, c.updated_at,
-  EXISTS (SELECT FROM runs r WHERE r.conversation_id = c.id AND r.status = 'running') AS running
+  coalesce((SELECT r.message_id FROM runs r WHERE r.conversation_id = c.id AND r.status = 'running'), '')::text AS running_reply
 FROM conversations c
 WHERE c.id = $1
 `
 
 type ConversationGetRow struct {
-	ID          string
-	Title       string
-	TitleByUser bool
-	Pinned      bool
-	ArchivedAt  *time.Time
-	CreatedAt   time.Time
-	UpdatedAt   time.Time
-	Running     bool
+	ID           string
+	Title        string
+	TitleByUser  bool
+	Pinned       bool
+	ArchivedAt   *time.Time
+	CreatedAt    time.Time
+	UpdatedAt    time.Time
+	RunningReply string
 }
 
 func (q *Queries) ConversationGet(ctx context.Context, db DBTX, id string) (ConversationGetRow, error) {
@@ -97,14 +97,14 @@ func (q *Queries) ConversationGet(ctx context.Context, db DBTX, id string) (Conv
 		&i.ArchivedAt,
 		&i.CreatedAt,
 		&i.UpdatedAt,
-		&i.Running,
+		&i.RunningReply,
 	)
 	return i, err
 }
 
 const conversationList = `-- name: ConversationList :many
 SELECT c.id, c.title, c.title_by_user, c.pinned, c.archived_at, c.created_at, c.updated_at,
-  EXISTS (SELECT FROM runs r WHERE r.conversation_id = c.id AND r.status = 'running') AS running
+  coalesce((SELECT r.message_id FROM runs r WHERE r.conversation_id = c.id AND r.status = 'running'), '')::text AS running_reply
 FROM conversations c
 WHERE (c.archived_at IS NOT NULL) = $1::boolean
   AND (c.pinned, c.updated_at, c.id) < ($2::boolean, $3::timestamptz, $4::text)
@@ -121,17 +121,18 @@ type ConversationListParams struct {
 }
 
 type ConversationListRow struct {
-	ID          string
-	Title       string
-	TitleByUser bool
-	Pinned      bool
-	ArchivedAt  *time.Time
-	CreatedAt   time.Time
-	UpdatedAt   time.Time
-	Running     bool
+	ID           string
+	Title        string
+	TitleByUser  bool
+	Pinned       bool
+	ArchivedAt   *time.Time
+	CreatedAt    time.Time
+	UpdatedAt    time.Time
+	RunningReply string
 }
 
-// Newest first, pinned ones before the rest; the cursor is the last row of the page before.
+// Newest first, pinned ones before the rest; the cursor is the last row of the page before. running_reply is the id of the reply under
+// way; empty: there is none.
 func (q *Queries) ConversationList(ctx context.Context, db DBTX, arg ConversationListParams) ([]ConversationListRow, error) {
 	rows, err := db.Query(ctx, conversationList,
 		arg.Archived,
@@ -155,7 +156,7 @@ func (q *Queries) ConversationList(ctx context.Context, db DBTX, arg Conversatio
 			&i.ArchivedAt,
 			&i.CreatedAt,
 			&i.UpdatedAt,
-			&i.Running,
+			&i.RunningReply,
 		); err != nil {
 			return nil, err
 		}

@@ -50,20 +50,6 @@ func (q *Queries) MessageAppend(ctx context.Context, db DBTX, arg MessageAppendP
 	return result.RowsAffected(), nil
 }
 
-const messageDeleteAfter = `-- name: MessageDeleteAfter :exec
-DELETE FROM messages WHERE conversation_id = $1 AND seq > $2
-`
-
-type MessageDeleteAfterParams struct {
-	ConversationID string
-	Seq            int64
-}
-
-func (q *Queries) MessageDeleteAfter(ctx context.Context, db DBTX, arg MessageDeleteAfterParams) error {
-	_, err := db.Exec(ctx, messageDeleteAfter, arg.ConversationID, arg.Seq)
-	return err
-}
-
 const messageGet = `-- name: MessageGet :one
 SELECT id, conversation_id, seq, role, parts, metadata, status, created_at FROM messages WHERE id = $1
 `
@@ -100,7 +86,7 @@ SELECT id, seq, role, parts, status FROM (
   SELECT m.id, m.seq, m.role, m.parts, m.status,
     sum(m.size) OVER (ORDER BY m.seq DESC) - m.size AS newer
   FROM messages m
-  WHERE m.conversation_id = $1
+  WHERE m.conversation_id = $1 AND m.on_path::integer <> 0
   ORDER BY m.seq DESC
   LIMIT $2::bigint
 ) recent
@@ -122,7 +108,7 @@ type MessageHistoryRow struct {
 	Status string
 }
 
-// What a model gets to read: the newest messages whose text fits the budget, the newest one in any case, in order.
+// What a model gets to read: the newest messages of the path whose text fits the budget, the newest one in any case, in order.
 func (q *Queries) MessageHistory(ctx context.Context, db DBTX, arg MessageHistoryParams) ([]MessageHistoryRow, error) {
 	rows, err := db.Query(ctx, messageHistory, arg.ConversationID, arg.RowLimit, arg.Budget)
 	if err != nil {
@@ -150,9 +136,9 @@ func (q *Queries) MessageHistory(ctx context.Context, db DBTX, arg MessageHistor
 }
 
 const messageList = `-- name: MessageList :many
-SELECT id, seq, role, parts, metadata, status, created_at
+SELECT id, seq, role, parts, metadata, status, created_at, version, versions
 FROM messages
-WHERE conversation_id = $1 AND seq < $2
+WHERE conversation_id = $1 AND seq < $2 AND on_path::integer <> 0
 ORDER BY seq DESC
 LIMIT $3::bigint
 `
@@ -171,9 +157,12 @@ type MessageListRow struct {
 	Metadata  json.RawMessage
 	Status    string
 	CreatedAt time.Time
+	Version   int16
+	Versions  int16
 }
 
-// The newest messages before a sequence number, newest first.
+// The newest messages of the path before a sequence number, newest first. The path is asked for by a number: unanalysed, a boolean counts
+// as half of the messages, and the planner then sorts a whole conversation (at 1,000 messages 1.7 ms) sooner than go back in its index (.4 ms).
 func (q *Queries) MessageList(ctx context.Context, db DBTX, arg MessageListParams) ([]MessageListRow, error) {
 	rows, err := db.Query(ctx, messageList, arg.ConversationID, arg.BeforeSeq, arg.RowLimit)
 	if err != nil {
@@ -191,6 +180,8 @@ func (q *Queries) MessageList(ctx context.Context, db DBTX, arg MessageListParam
 			&i.Metadata,
 			&i.Status,
 			&i.CreatedAt,
+			&i.Version,
+			&i.Versions,
 		); err != nil {
 			return nil, err
 		}
@@ -200,32 +191,6 @@ func (q *Queries) MessageList(ctx context.Context, db DBTX, arg MessageListParam
 		return nil, err
 	}
 	return items, nil
-}
-
-const messageReplace = `-- name: MessageReplace :execrows
-UPDATE messages SET parts = $1, size = $2
-WHERE id = $3 AND conversation_id = $4 AND role = 'user'
-`
-
-type MessageReplaceParams struct {
-	Parts          json.RawMessage
-	Size           int32
-	ID             string
-	ConversationID string
-}
-
-// An edit by the user: the same message, other content.
-func (q *Queries) MessageReplace(ctx context.Context, db DBTX, arg MessageReplaceParams) (int64, error) {
-	result, err := db.Exec(ctx, messageReplace,
-		arg.Parts,
-		arg.Size,
-		arg.ID,
-		arg.ConversationID,
-	)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
 }
 
 const messageSend = `-- name: MessageSend :execrows

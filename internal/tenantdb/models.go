@@ -42,6 +42,10 @@ type Message struct {
 	Status         string
 	Size           int32
 	CreatedAt      time.Time
+	ParentSeq      int64
+	OnPath         bool
+	Version        int16
+	Versions       int16
 }
 
 type Run struct {
@@ -64,4 +68,7 @@ type Run struct {
 	CostMicrousd      int64
 	StartedAt         time.Time
 	EndedAt           *time.Time
+	ReturnSeq         int64
+	UsageEstimated    bool
+	SettledBy         *uuid.UUID
 }

@@ -13,6 +13,81 @@ import (
 	"github.com/google/uuid"
 )
 
+const runAmend = `-- name: RunAmend :execrows
+UPDATE runs SET status = $1, finish_reason = $2, error_code = $3,
+  input_tokens = $4, cached_input_tokens = $5, output_tokens = $6,
+  reasoning_tokens = $7, cost_microusd = $8, usage_estimated = $9,
+  charged_on = $10, settled_by = $11, ended_at = $12
+WHERE id = $13 AND runs.status = 'interrupted' AND settled_by IS DISTINCT FROM $11
+`
+
+type RunAmendParams struct {
+	Status            string
+	FinishReason      *string
+	ErrorCode         *string
+	InputTokens       int64
+	CachedInputTokens int64
+	OutputTokens      int64
+	ReasoningTokens   int64
+	CostMicrousd      int64
+	UsageEstimated    bool
+	ChargedOn         *time.Time
+	SettledBy         *uuid.UUID
+	Now               *time.Time
+	ID                uuid.UUID
+}
+
+// What a run has really come to that another process has ended because it took this one for dead. No row: it has ended otherwise.
+func (q *Queries) RunAmend(ctx context.Context, db DBTX, arg RunAmendParams) (int64, error) {
+	result, err := db.Exec(ctx, runAmend,
+		arg.Status,
+		arg.FinishReason,
+		arg.ErrorCode,
+		arg.InputTokens,
+		arg.CachedInputTokens,
+		arg.OutputTokens,
+		arg.ReasoningTokens,
+		arg.CostMicrousd,
+		arg.UsageEstimated,
+		arg.ChargedOn,
+		arg.SettledBy,
+		arg.Now,
+		arg.ID,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const runAsked = `-- name: RunAsked :one
+SELECT id, conversation_id, seq, role, parts, on_path FROM messages WHERE id = $1
+`
+
+type RunAskedRow struct {
+	ID             string
+	ConversationID string
+	Seq            int64
+	Role           string
+	Parts          json.RawMessage
+	OnPath         bool
+}
+
+// A message that a client sends again.
+func (q *Queries) RunAsked(ctx context.Context, db DBTX, id string) (RunAskedRow, error) {
+	row := db.QueryRow(ctx, runAsked, id)
+	var i RunAskedRow
+	err := row.Scan(
+		&i.ID,
+		&i.ConversationID,
+		&i.Seq,
+		&i.Role,
+		&i.Parts,
+		&i.OnPath,
+	)
+	return i, err
+}
+
 const runDeleteOrphan = `-- name: RunDeleteOrphan :exec
 DELETE FROM runs r
 WHERE r.id = $1 AND r.status <> 'running' AND NOT EXISTS (SELECT FROM conversations c WHERE c.id = r.conversation_id)
@@ -25,26 +100,115 @@ func (q *Queries) RunDeleteOrphan(ctx context.Context, db DBTX, id uuid.UUID) er
 }
 
 const runEnd = `-- name: RunEnd :one
-SELECT status, ended_at FROM runs WHERE id = $1
+SELECT status, ended_at, settled_by, charged_on, input_tokens, cached_input_tokens, output_tokens, reasoning_tokens, cost_microusd
+FROM runs WHERE id = $1
 `
 
 type RunEndRow struct {
-	Status  string
-	EndedAt *time.Time
+	Status            string
+	EndedAt           *time.Time
+	SettledBy         *uuid.UUID
+	ChargedOn         *time.Time
+	InputTokens       int64
+	CachedInputTokens int64
+	OutputTokens      int64
+	ReasoningTokens   int64
+	CostMicrousd      int64
 }
 
 // How a run has ended; no row: the conversation is gone, and its runs with it.
 func (q *Queries) RunEnd(ctx context.Context, db DBTX, id uuid.UUID) (RunEndRow, error) {
 	row := db.QueryRow(ctx, runEnd, id)
 	var i RunEndRow
-	err := row.Scan(&i.Status, &i.EndedAt)
+	err := row.Scan(
+		&i.Status,
+		&i.EndedAt,
+		&i.SettledBy,
+		&i.ChargedOn,
+		&i.InputTokens,
+		&i.CachedInputTokens,
+		&i.OutputTokens,
+		&i.ReasoningTokens,
+		&i.CostMicrousd,
+	)
+	return i, err
+}
+
+const runFinish = `-- name: RunFinish :one
+WITH locked AS (
+  UPDATE conversations c SET last_seq = c.last_seq + 1, updated_at = $1 WHERE c.id = $2
+  RETURNING c.id, c.last_seq
+), settled AS (
+  UPDATE runs SET status = $3, finish_reason = $4, error_code = $5,
+    input_tokens = $6, cached_input_tokens = $7, output_tokens = $8,
+    reasoning_tokens = $9, cost_microusd = $10, usage_estimated = $11,
+    charged_on = CASE WHEN $12::boolean THEN NULL ELSE charged_on END, settled_by = $13, ended_at = $1
+  WHERE runs.id = $14 AND runs.status = 'running' AND (SELECT count(*) FROM locked) >= 0
+  RETURNING runs.id
+), stored AS (
+  INSERT INTO messages (id, conversation_id, seq, role, parts, metadata, status, size, created_at)
+  SELECT $15, l.id, l.last_seq, 'assistant', $16, $17, $3, $18, $1
+  FROM locked l, settled
+  RETURNING id
+)
+SELECT public.require(EXISTS (SELECT FROM settled), 'TB010')::boolean AS settled, (SELECT count(*) FROM stored) AS stored
+`
+
+type RunFinishParams struct {
+	Now               time.Time
+	ConversationID    string
+	Status            string
+	FinishReason      *string
+	ErrorCode         *string
+	InputTokens       int64
+	CachedInputTokens int64
+	OutputTokens      int64
+	ReasoningTokens   int64
+	CostMicrousd      int64
+	UsageEstimated    bool
+	Refunded          bool
+	SettledBy         *uuid.UUID
+	ID                uuid.UUID
+	MessageID         string
+	Parts             json.RawMessage
+	Metadata          json.RawMessage
+	Size              int32
+}
+
+type RunFinishRow struct {
+	Settled bool
+	Stored  int64
+}
+
+// RunSettle of a run that brought a reply, which is appended to the conversation if that is still there; stored counts it.
+func (q *Queries) RunFinish(ctx context.Context, db DBTX, arg RunFinishParams) (RunFinishRow, error) {
+	row := db.QueryRow(ctx, runFinish,
+		arg.Now,
+		arg.ConversationID,
+		arg.Status,
+		arg.FinishReason,
+		arg.ErrorCode,
+		arg.InputTokens,
+		arg.CachedInputTokens,
+		arg.OutputTokens,
+		arg.ReasoningTokens,
+		arg.CostMicrousd,
+		arg.UsageEstimated,
+		arg.Refunded,
+		arg.SettledBy,
+		arg.ID,
+		arg.MessageID,
+		arg.Parts,
+		arg.Metadata,
+		arg.Size,
+	)
+	var i RunFinishRow
+	err := row.Scan(&i.Settled, &i.Stored)
 	return i, err
 }
 
 const runGetActive = `-- name: RunGetActive :one
-SELECT id, conversation_id, user_message_id, message_id, model, key_source, instance_id, charged_on, started_at
-FROM runs
-WHERE conversation_id = $1 AND status = 'running'
+SELECT id, conversation_id, user_message_id, message_id, instance_id FROM runs WHERE conversation_id = $1 AND status = 'running'
 `
 
 type RunGetActiveRow struct {
@@ -52,11 +216,7 @@ type RunGetActiveRow struct {
 	ConversationID string
 	UserMessageID  string
 	MessageID      string
-	Model          string
-	KeySource      string
 	InstanceID     uuid.UUID
-	ChargedOn      *time.Time
-	StartedAt      time.Time
 }
 
 func (q *Queries) RunGetActive(ctx context.Context, db DBTX, conversationID string) (RunGetActiveRow, error) {
@@ -67,11 +227,115 @@ func (q *Queries) RunGetActive(ctx context.Context, db DBTX, conversationID stri
 		&i.ConversationID,
 		&i.UserMessageID,
 		&i.MessageID,
+		&i.InstanceID,
+	)
+	return i, err
+}
+
+const runGetContinued = `-- name: RunGetContinued :one
+SELECT m.id, m.parts, m.metadata FROM runs r JOIN messages m ON m.id = r.message_id
+WHERE r.conversation_id = $1 AND r.status = 'running'
+`
+
+type RunGetContinuedRow struct {
+	ID       string
+	Parts    json.RawMessage
+	Metadata json.RawMessage
+}
+
+// The stored reply that the run under way goes on with. No row: it makes a new one, or there is none.
+func (q *Queries) RunGetContinued(ctx context.Context, db DBTX, conversationID string) (RunGetContinuedRow, error) {
+	row := db.QueryRow(ctx, runGetContinued, conversationID)
+	var i RunGetContinuedRow
+	err := row.Scan(&i.ID, &i.Parts, &i.Metadata)
+	return i, err
+}
+
+const runGetDead = `-- name: RunGetDead :one
+SELECT r.id, r.conversation_id, r.user_message_id, r.message_id, r.model, r.effort, r.key_source, r.instance_id, r.status, r.charged_on,
+  r.return_seq, r.input_tokens, r.started_at, (m.id IS NOT NULL)::boolean AS continued, coalesce(m.parts, '[]')::jsonb AS parts, coalesce(m.metadata, '{}')::jsonb AS metadata,
+  coalesce(m.status, '')::text AS message_status, coalesce(m.size, 0)::integer AS size
+FROM runs r
+LEFT JOIN messages m ON m.id = r.message_id
+WHERE r.id = $1
+`
+
+type RunGetDeadRow struct {
+	ID             uuid.UUID
+	ConversationID string
+	UserMessageID  string
+	MessageID      string
+	Model          string
+	Effort         string
+	KeySource      string
+	InstanceID     uuid.UUID
+	Status         string
+	ChargedOn      *time.Time
+	ReturnSeq      int64
+	InputTokens    int64
+	StartedAt      time.Time
+	Continued      bool
+	Parts          json.RawMessage
+	Metadata       json.RawMessage
+	MessageStatus  string
+	Size           int32
+}
+
+// A run that is to be settled for a process that cannot, with the reply that it went on with, if it was one of those.
+func (q *Queries) RunGetDead(ctx context.Context, db DBTX, id uuid.UUID) (RunGetDeadRow, error) {
+	row := db.QueryRow(ctx, runGetDead, id)
+	var i RunGetDeadRow
+	err := row.Scan(
+		&i.ID,
+		&i.ConversationID,
+		&i.UserMessageID,
+		&i.MessageID,
 		&i.Model,
+		&i.Effort,
 		&i.KeySource,
 		&i.InstanceID,
+		&i.Status,
 		&i.ChargedOn,
+		&i.ReturnSeq,
+		&i.InputTokens,
 		&i.StartedAt,
+		&i.Continued,
+		&i.Parts,
+		&i.Metadata,
+		&i.MessageStatus,
+		&i.Size,
+	)
+	return i, err
+}
+
+const runOfMessage = `-- name: RunOfMessage :one
+SELECT id, message_id, instance_id, status FROM runs
+WHERE conversation_id = $1 AND user_message_id = $2
+ORDER BY started_at DESC, status = 'running' DESC
+LIMIT 1
+`
+
+type RunOfMessageParams struct {
+	ConversationID string
+	UserMessageID  string
+}
+
+type RunOfMessageRow struct {
+	ID         uuid.UUID
+	MessageID  string
+	InstanceID uuid.UUID
+	Status     string
+}
+
+// The newest run that answered a message of the user's.
+func (q *Queries) RunOfMessage(ctx context.Context, db DBTX, arg RunOfMessageParams) (RunOfMessageRow, error) {
+	row := db.QueryRow(ctx, runOfMessage, arg.ConversationID, arg.UserMessageID)
+	var i RunOfMessageRow
+	err := row.Scan(
+		&i.ID,
+		&i.MessageID,
+		&i.InstanceID,
+		&i.Status,
 	)
 	return i, err
 }
@@ -142,18 +406,54 @@ func (q *Queries) RunReplyReplace(ctx context.Context, db DBTX, arg RunReplyRepl
 	return result.RowsAffected(), nil
 }
 
+const runReplyTo = `-- name: RunReplyTo :one
+SELECT id, role, parts, metadata FROM messages m
+WHERE m.conversation_id = $1 AND m.on_path AND m.seq > $2
+ORDER BY m.seq
+LIMIT 1
+`
+
+type RunReplyToParams struct {
+	ConversationID string
+	Seq            int64
+}
+
+type RunReplyToRow struct {
+	ID       string
+	Role     string
+	Parts    json.RawMessage
+	Metadata json.RawMessage
+}
+
+// The reply that follows a message on the path.
+func (q *Queries) RunReplyTo(ctx context.Context, db DBTX, arg RunReplyToParams) (RunReplyToRow, error) {
+	row := db.QueryRow(ctx, runReplyTo, arg.ConversationID, arg.Seq)
+	var i RunReplyToRow
+	err := row.Scan(
+		&i.ID,
+		&i.Role,
+		&i.Parts,
+		&i.Metadata,
+	)
+	return i, err
+}
+
 const runSettle = `-- name: RunSettle :one
-WITH settled AS (
-  UPDATE runs SET status = $1, finish_reason = $2, error_code = $3,
-    input_tokens = $4, cached_input_tokens = $5, output_tokens = $6,
-    reasoning_tokens = $7, cost_microusd = $8, ended_at = $9
-  WHERE id = $10 AND runs.status = 'running'
-  RETURNING id
+WITH locked AS (
+  SELECT c.id FROM conversations c WHERE c.id = $1 FOR UPDATE
+), settled AS (
+  UPDATE runs SET status = $2, finish_reason = $3, error_code = $4,
+    input_tokens = $5, cached_input_tokens = $6, output_tokens = $7,
+    reasoning_tokens = $8, cost_microusd = $9, usage_estimated = $10,
+    charged_on = CASE WHEN $11::boolean THEN NULL ELSE charged_on END, settled_by = $12, ended_at = $13
+  WHERE runs.id = $14 AND runs.status = 'running' AND (SELECT count(*) FROM locked) >= 0
+  RETURNING runs.id
 )
 SELECT public.require(EXISTS (SELECT FROM settled), 'TB010')::boolean AS settled
 `
 
 type RunSettleParams struct {
+	ConversationID    string
 	Status            string
 	FinishReason      *string
 	ErrorCode         *string
@@ -162,13 +462,18 @@ type RunSettleParams struct {
 	OutputTokens      int64
 	ReasoningTokens   int64
 	CostMicrousd      int64
+	UsageEstimated    bool
+	Refunded          bool
+	SettledBy         *uuid.UUID
 	Now               *time.Time
 	ID                uuid.UUID
 }
 
-// Ends a run exactly once: raises TB010 if it has ended before or never was.
+// Ends a run exactly once: raises TB010 if it has ended before or never was. The conversation is locked before the run, as by whoever
+// stores a message and begins a run; the condition is there for the order.
 func (q *Queries) RunSettle(ctx context.Context, db DBTX, arg RunSettleParams) (bool, error) {
 	row := db.QueryRow(ctx, runSettle,
+		arg.ConversationID,
 		arg.Status,
 		arg.FinishReason,
 		arg.ErrorCode,
@@ -177,6 +482,9 @@ func (q *Queries) RunSettle(ctx context.Context, db DBTX, arg RunSettleParams) (
 		arg.OutputTokens,
 		arg.ReasoningTokens,
 		arg.CostMicrousd,
+		arg.UsageEstimated,
+		arg.Refunded,
+		arg.SettledBy,
 		arg.Now,
 		arg.ID,
 	)
@@ -186,8 +494,10 @@ func (q *Queries) RunSettle(ctx context.Context, db DBTX, arg RunSettleParams) (
 }
 
 const runStart = `-- name: RunStart :exec
-INSERT INTO runs (id, conversation_id, user_message_id, message_id, model, effort, key_source, instance_id, status, charged_on, started_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'running', $9, $10)
+INSERT INTO runs (id, conversation_id, user_message_id, message_id, model, effort, key_source, instance_id, status, charged_on, return_seq,
+  input_tokens, started_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'running', $9, $10,
+  $11, $12)
 `
 
 type RunStartParams struct {
@@ -200,10 +510,13 @@ type RunStartParams struct {
 	KeySource      string
 	InstanceID     uuid.UUID
 	ChargedOn      *time.Time
+	ReturnSeq      int64
+	InputTokens    int64
 	Now            time.Time
 }
 
-// A unique violation means that a reply is under way in the conversation.
+// A unique violation means that a reply is under way in the conversation. Until the run ends, input_tokens is an estimate, by which a
+// run whose process died is accounted.
 func (q *Queries) RunStart(ctx context.Context, db DBTX, arg RunStartParams) error {
 	_, err := db.Exec(ctx, runStart,
 		arg.ID,
@@ -215,6 +528,8 @@ func (q *Queries) RunStart(ctx context.Context, db DBTX, arg RunStartParams) err
 		arg.KeySource,
 		arg.InstanceID,
 		arg.ChargedOn,
+		arg.ReturnSeq,
+		arg.InputTokens,
 		arg.Now,
 	)
 	return err

@@ -26,3 +26,9 @@ SELECT public.require(EXISTS (SELECT FROM reserved), 'TB101')::boolean AS reserv
 UPDATE public.quota_counters SET
   day_used = CASE WHEN day = @day::date THEN greatest(day_used - 1, 0) ELSE day_used END,
   month_used = CASE WHEN month = date_trunc('month', @day::date)::date THEN greatest(month_used - 1, 0) ELSE month_used END;
+
+-- name: QuotaRetake :exec
+-- Takes again what QuotaRefund gave back, whatever the limits: the reply is there after all.
+UPDATE public.quota_counters SET
+  day_used = CASE WHEN day = @day::date THEN day_used + 1 ELSE day_used END,
+  month_used = CASE WHEN month = date_trunc('month', @day::date)::date THEN month_used + 1 ELSE month_used END;

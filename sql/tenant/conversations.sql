@@ -1,7 +1,8 @@
 -- name: ConversationList :many
--- Newest first, pinned ones before the rest; the cursor is the last row of the page before.
+-- Newest first, pinned ones before the rest; the cursor is the last row of the page before. running_reply is the id of the reply under
+-- way; empty: there is none.
 SELECT c.id, c.title, c.title_by_user, c.pinned, c.archived_at, c.created_at, c.updated_at,
-  EXISTS (SELECT FROM runs r WHERE r.conversation_id = c.id AND r.status = 'running') AS running
+  coalesce((SELECT r.message_id FROM runs r WHERE r.conversation_id = c.id AND r.status = 'running'), '')::text AS running_reply
 FROM conversations c
 WHERE (c.archived_at IS NOT NULL) = @archived::boolean
   AND (c.pinned, c.updated_at, c.id) < (@before_pinned::boolean, @before_updated_at::timestamptz, @before_id::text)
@@ -10,7 +11,7 @@ LIMIT @row_limit::bigint;
 
 -- name: ConversationGet :one
 SELECT c.id, c.title, c.title_by_user, c.pinned, c.archived_at, c.created_at, c.updated_at,
-  EXISTS (SELECT FROM runs r WHERE r.conversation_id = c.id AND r.status = 'running') AS running
+  coalesce((SELECT r.message_id FROM runs r WHERE r.conversation_id = c.id AND r.status = 'running'), '')::text AS running_reply
 FROM conversations c
 WHERE c.id = @id;
 

@@ -1,8 +1,9 @@
 -- name: MessageList :many
--- The newest messages before a sequence number, newest first.
-SELECT id, seq, role, parts, metadata, status, created_at
+-- The newest messages of the path before a sequence number, newest first. The path is asked for by a number: unanalysed, a boolean counts
+-- as half of the messages, and the planner then sorts a whole conversation (at 1,000 messages 1.7 ms) sooner than go back in its index (.4 ms).
+SELECT id, seq, role, parts, metadata, status, created_at, version, versions
 FROM messages
-WHERE conversation_id = @conversation_id AND seq < @before_seq
+WHERE conversation_id = @conversation_id AND seq < @before_seq AND on_path::integer <> 0
 ORDER BY seq DESC
 LIMIT @row_limit::bigint;
 
@@ -33,21 +34,13 @@ FROM advanced a;
 -- name: MessageGet :one
 SELECT id, conversation_id, seq, role, parts, metadata, status, created_at FROM messages WHERE id = @id;
 
--- name: MessageReplace :execrows
--- An edit by the user: the same message, other content.
-UPDATE messages SET parts = @parts, size = @size
-WHERE id = @id AND conversation_id = @conversation_id AND role = 'user';
-
--- name: MessageDeleteAfter :exec
-DELETE FROM messages WHERE conversation_id = @conversation_id AND seq > @seq;
-
 -- name: MessageHistory :many
--- What a model gets to read: the newest messages whose text fits the budget, the newest one in any case, in order.
+-- What a model gets to read: the newest messages of the path whose text fits the budget, the newest one in any case, in order.
 SELECT id, seq, role, parts, status FROM (
   SELECT m.id, m.seq, m.role, m.parts, m.status,
     sum(m.size) OVER (ORDER BY m.seq DESC) - m.size AS newer
   FROM messages m
-  WHERE m.conversation_id = @conversation_id
+  WHERE m.conversation_id = @conversation_id AND m.on_path::integer <> 0
   ORDER BY m.seq DESC
   LIMIT @row_limit::bigint
 ) recent

@@ -6,8 +6,7 @@ import {
   Outlet,
   redirect,
 } from "@tanstack/react-router";
-import { Problem } from "./api/problem";
-import { onSignedOut, queryClient } from "./api/queryClient";
+import { type Lack, lackOf, onSignedOut, queryClient } from "./api/queryClient";
 import { sessionQuery } from "./api/session";
 import { safeReturnPath } from "./auth/flow";
 import { NotFound, RouteError } from "./shell/RouteError";
@@ -19,6 +18,10 @@ interface AuthSearch {
   return_to?: string;
   /** Of an error, on its page. */
   id?: string;
+  /** Of a login: the second factor is wanted. */
+  aal?: "aal2";
+  /** Of a login: somebody who is signed in is to show it once more. */
+  refresh?: true;
 }
 
 const text = (value: unknown) => (typeof value === "string" && value !== "" ? value : undefined);
@@ -32,6 +35,8 @@ const auth = createRoute({
     flow: text(search.flow),
     return_to: text(search.return_to),
     id: text(search.id),
+    aal: search.aal === "aal2" ? "aal2" : undefined,
+    refresh: search.refresh === true ? true : undefined,
   }),
   errorComponent: RouteError,
 });
@@ -52,11 +57,11 @@ const verification = createRoute({
 });
 const recovery = createRoute({ getParentRoute: () => auth, path: "recovery", component: page("Recovery") });
 // Kratos sends browsers here after a link to a provider, for instance.
-const settings = createRoute({
+const authSettings = createRoute({
   getParentRoute: () => auth,
   path: "settings",
-  beforeLoad: () => {
-    throw redirect({ to: "/", replace: true });
+  beforeLoad: ({ search: { flow } }) => {
+    throw redirect({ to: "/settings/profile", search: { flow }, replace: true });
   },
 });
 const failed = createRoute({ getParentRoute: () => auth, path: "error", component: page("Failed") });
@@ -67,12 +72,15 @@ const app = createRoute({
   getParentRoute: () => root,
   id: "app",
   beforeLoad: async ({ location }) => {
-    void loadChat();
+    if (!location.pathname.startsWith("/settings")) {
+      void loadChat();
+    }
     try {
       await queryClient.ensureQueryData(sessionQuery);
     } catch (error) {
-      if (error instanceof Problem && error.code === "unauthenticated") {
-        throw redirect({ to: "/auth/login", search: returnSearch(location.href), replace: true });
+      const lack = lackOf(error);
+      if (lack) {
+        throw redirect({ to: "/auth/login", search: loginSearch(lack, location.href), replace: true });
       }
       throw error;
     }
@@ -90,23 +98,80 @@ const chat = createRoute({
 const newChat = createRoute({ getParentRoute: () => chat, path: "/" });
 const conversation = createRoute({ getParentRoute: () => chat, path: "c/$conversationId" });
 
+const loadSettings = () => import("./settings/pages");
+
+const settings = createRoute({
+  getParentRoute: () => app,
+  path: "settings",
+  component: lazyRouteComponent(loadSettings, "SettingsLayout"),
+});
+const settingsIndex = createRoute({
+  getParentRoute: () => settings,
+  path: "/",
+  beforeLoad: () => {
+    throw redirect({ to: "/settings/profile", search: {}, replace: true });
+  },
+});
+const profile = createRoute({
+  getParentRoute: () => settings,
+  path: "profile",
+  validateSearch: (search: Record<string, unknown>): { flow?: string } => ({ flow: text(search.flow) }),
+  component: lazyRouteComponent(loadSettings, "ProfilePage"),
+});
+const usage = createRoute({
+  getParentRoute: () => settings,
+  path: "usage",
+  component: lazyRouteComponent(loadSettings, "UsagePage"),
+});
+const keys = createRoute({
+  getParentRoute: () => settings,
+  path: "keys",
+  component: lazyRouteComponent(loadSettings, "KeysPage"),
+});
+const models = createRoute({
+  getParentRoute: () => settings,
+  path: "models",
+  component: lazyRouteComponent(loadSettings, "ModelsPage"),
+});
+const instructions = createRoute({
+  getParentRoute: () => settings,
+  path: "instructions",
+  component: lazyRouteComponent(loadSettings, "InstructionsPage"),
+});
+const tools = createRoute({
+  getParentRoute: () => settings,
+  path: "tools",
+  component: lazyRouteComponent(loadSettings, "ToolsPage"),
+});
+const appearance = createRoute({
+  getParentRoute: () => settings,
+  path: "appearance",
+  component: lazyRouteComponent(loadSettings, "AppearancePage"),
+});
+
 export const router = createRouter({
   routeTree: root.addChildren([
-    auth.addChildren([login, registration, verification, recovery, settings, failed]),
-    app.addChildren([chat.addChildren([newChat, conversation])]),
+    auth.addChildren([login, registration, verification, recovery, authSettings, failed]),
+    app.addChildren([
+      chat.addChildren([newChat, conversation]),
+      settings.addChildren([settingsIndex, profile, usage, keys, models, instructions, tools, appearance]),
+    ]),
   ]),
   defaultPendingMs: 300,
 });
 
-function returnSearch(path: string): AuthSearch {
-  return path === "/" ? {} : { return_to: path };
+function loginSearch(lack: Lack, path: string): AuthSearch {
+  return {
+    ...(path === "/" ? {} : { return_to: path }),
+    ...(lack === "second_factor_required" ? { aal: "aal2" } : {}),
+  };
 }
 
 // An answer that says "not signed in" can come at any time: go to sign in, and come back to this page afterwards.
-onSignedOut(() => {
+onSignedOut((lack) => {
   const { pathname, href } = router.state.location;
   if (!pathname.startsWith("/auth/")) {
-    void router.navigate({ to: "/auth/login", search: returnSearch(safeReturnPath(href)) });
+    void router.navigate({ to: "/auth/login", search: loginSearch(lack, safeReturnPath(href)) });
   }
 });
 

@@ -1,4 +1,5 @@
-import { createTheme, type MantineColorsTuple, Modal } from "@mantine/core";
+import { createTheme, type MantineColorsTuple } from "@mantine/core";
+import { strings } from "./strings";
 
 const indigo: MantineColorsTuple = [
   "#f0f0ff",
@@ -6,7 +7,7 @@ const indigo: MantineColorsTuple = [
   "#bdbff3",
   "#989cec",
   "#797ee5",
-  "#656be2",
+  "#6066e0",
   "#5a5fe0",
   "#4a4fc8",
   "#4146b3",
@@ -39,8 +40,21 @@ export const theme = createTheme({
   fontFamilyMonospace:
     'ui-monospace, "SF Mono", "Cascadia Code", Menlo, Consolas, "Noto Sans Mono", monospace',
   headings: { fontWeight: "650" },
+  // By name, so that the components themselves are loaded only where they are used.
   components: {
     // Nothing behind a dialog scrolls here, and the lock would be an inline style element.
-    Modal: Modal.extend({ defaultProps: { lockScroll: false } }),
+    Modal: {
+      defaultProps: {
+        lockScroll: false,
+        closeButtonProps: { "aria-label": strings.problems.close },
+        // To screen readers it would be one more banner of the page.
+        attributes: { header: { role: "presentation" } },
+      },
+    },
+    // Something that takes the focus and is no item does not belong into a menu.
+    Menu: { defaultProps: { withInitialFocusPlaceholder: false } },
+    Notification: {
+      defaultProps: { closeButtonProps: { "aria-label": strings.problems.dismiss } },
+    },
   },
 });

@@ -49,7 +49,7 @@ func New(o Options) (*Provider, error) {
 		option.WithoutOpenTelemetry(),
 		option.WithHeader("User-Agent", "twobrains"),
 		option.WithMiddleware(func(req *http.Request, next option.MiddlewareNext) (*http.Response, error) {
-			return refusals.Check(next(req))
+			return refusals.Check(wire.Send(req, next))
 		}),
 	}
 	if !o.Key.IsZero() {

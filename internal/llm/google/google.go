@@ -95,7 +95,7 @@ func (p *Provider) post(ctx context.Context, target string, body []byte) (*http.
 	if !p.o.Key.IsZero() {
 		req.Header.Set("X-Goog-Api-Key", p.o.Key.Reveal())
 	}
-	return refusals.Check(p.o.HTTPClient.Do(req))
+	return refusals.Check(wire.Send(req, p.o.HTTPClient.Do))
 }
 
 func (p *Provider) String() string { return fmt.Sprintf("google provider at %s", p.o.BaseURL) }

@@ -78,6 +78,10 @@ func (r *chatReply) read(stream *wire.Reply) error {
 }
 
 func (r *chatReply) chunk(data []byte) error {
+	if words, ok := skim(data); ok {
+		r.delta(delta{Content: words})
+		return nil
+	}
 	var c chunk
 	if err := json.Unmarshal(data, &c); err != nil {
 		return llm.NewError(llm.Interrupted, errors.New("read stream: a chunk that is not JSON"))

@@ -1,7 +1,9 @@
 package openai
 
 import (
+	"bytes"
 	"encoding/json"
+	"unicode/utf8"
 
 	"twobrains/internal/llm"
 )
@@ -84,6 +86,10 @@ type text string
 func (t *text) UnmarshalJSON(data []byte) error {
 	switch data[0] {
 	case '"':
+		if plain := data[1 : len(data)-1]; bytes.IndexByte(plain, '\\') < 0 && utf8.Valid(plain) {
+			*t = text(plain)
+			return nil
+		}
 		return json.Unmarshal(data, (*string)(t))
 	case '{':
 		*t = text(data)

@@ -71,7 +71,7 @@ func NewDialect(o Options, dialect Dialect) (*Provider, error) {
 		option.WithMaxRetries(0),
 		option.WithHeader("User-Agent", "twobrains"),
 		option.WithMiddleware(func(req *http.Request, next option.MiddlewareNext) (*http.Response, error) {
-			return refusals.Check(next(req))
+			return refusals.Check(wire.Send(req, next))
 		}),
 	}
 	if !o.Key.IsZero() {

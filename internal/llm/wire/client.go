@@ -31,10 +31,16 @@ func NewHTTPClient(t Timeouts) *http.Client {
 			MaxIdleConns:          256,
 			MaxIdleConnsPerHost:   128,
 			IdleConnTimeout:       90 * time.Second,
+			ReadBufferSize:        connBuffer,
+			WriteBufferSize:       connBuffer,
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
+
+// connBuffer is small, since a connection that waits for the next word of a model holds two of them. What is larger, such as a
+// file in a request, passes them by.
+const connBuffer = 1 << 10
 
 func setDefault(d *time.Duration, standard time.Duration) {
 	if *d == 0 {

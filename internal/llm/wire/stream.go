@@ -64,7 +64,7 @@ func (o Options) open(ctx context.Context, post func(ctx context.Context) (*http
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		res, err := post(ctx)
+		res, err := apart(func() (*http.Response, error) { return post(ctx) })
 		if err == nil {
 			return res, nil
 		}
@@ -86,6 +86,23 @@ func (o Options) open(ctx context.Context, post func(ctx context.Context) (*http
 			return nil, err
 		}
 	}
+}
+
+// apart calls f on a stack that ends with it. Making a request takes a deep one, which would stay as large while the reply is
+// waited for: 16 to 32 KB where 8 will do.
+func apart[T any](f func() (T, error)) (value T, err error) {
+	var panicked any
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer func() { panicked = recover() }()
+		value, err = f()
+	}()
+	<-done
+	if panicked != nil {
+		panic(panicked)
+	}
+	return value, err
 }
 
 // failure turns whatever went wrong into what the port promises: the cause of a context that ended, or an *llm.Error.

@@ -33,6 +33,11 @@ func RunLogs(t *testing.T, open func(t *testing.T) stream.Logs) {
 		"append after the end":       appendAfterEnd,
 		"frames are copied":          framesCopied,
 		"concurrent readers, writer": concurrent,
+		"adopt a running log":        adoptRunning,
+		"adopt a lost log":           adoptLost,
+		"adopt a whole log":          adoptWhole,
+		"adopt another's log":        adoptOther,
+		"adopt a compacted log":      adoptCompacted,
 	}
 	for name, run := range cases {
 		t.Run(name, func(t *testing.T) {

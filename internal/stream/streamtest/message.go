@@ -67,7 +67,7 @@ func (m *Message) apply(c Chunk) error {
 	switch {
 	case m.Finished || m.Aborted || m.Failed:
 		return errors.New("chunk after the end")
-	case kind != "start" && kind != "error" && !m.started:
+	case kind != "start" && kind != "error" && kind != "abort" && !m.started:
 		return errors.New("chunk before start")
 	case len(m.open) > 0 && slices.Contains([]string{"finish-step", "start-step", "finish", "abort", "error"}, kind):
 		return errors.New("text or reasoning is open")

@@ -71,7 +71,7 @@ func newWorld(t *testing.T) *world {
 	}
 	w.alice, w.bob, w.super = open(), open(), w.Superuser(t)
 	a, b := schema(w.alice), schema(w.bob)
-	w.key = hex.EncodeToString(w.Keys.Primary().Derive("key", a))
+	w.key = w.keyOf(w.alice)
 	var lock []byte
 	require.NoError(t, w.super.QueryRow(t.Context(), "SELECT lock FROM public.tenants WHERE user_id = $1", w.bob.UserID()).Scan(&lock))
 	w.replace = strings.NewReplacer("{A}", a, "{B}", b, "{Bid}", w.bob.UserID().String(), "{Bhash}", hex.EncodeToString(lock), "{C}", "conversation-"+canary)
@@ -86,20 +86,27 @@ func (w *world) fill(t *testing.T, brain *tenant.Brain, mark string) {
 	for _, sql := range []string{
 		`INSERT INTO {S}.conversations (id, title) VALUES ('conversation-{M}', 'title {M}')`,
 		`INSERT INTO {S}.messages (id, conversation_id, seq, role, parts, status, size) VALUES ('message-{M}', 'conversation-{M}', 1, 'user', '[{"type":"text","text":"text {M}"}]', 'complete', 9)`,
+		`INSERT INTO {S}.messages (id, conversation_id, seq, role, parts, status, size, on_path, version, versions) VALUES ('hidden-{M}', 'conversation-{M}', 2, 'user', '[{"type":"text","text":"hidden {M}"}]', 'complete', 9, false, 2, 2)`,
 		`INSERT INTO {S}.runs (id, conversation_id, user_message_id, message_id, model, effort, key_source, instance_id, status) VALUES (gen_random_uuid(), 'conversation-{M}', 'message-{M}', 'reply-{M}', 'model {M}', '', 'platform', gen_random_uuid(), 'complete')`,
 		`INSERT INTO {S}.attachments (id, conversation_id, media_type, name, size, created_at, data) VALUES (gen_random_uuid(), 'conversation-{M}', 'text/plain', 'name {M}', octet_length('data {M}'), now(), 'data {M}')`,
 		`INSERT INTO public.user_settings (user_id, custom_instructions) VALUES ('{ID}', 'instructions {M}')`,
 		`INSERT INTO public.user_api_keys (user_id, provider, id, ciphertext, key_id, last_four) VALUES ('{ID}', 'provider {M}', gen_random_uuid(), 'ciphertext {M}', 'k', 'abcd')`,
 		`INSERT INTO public.user_mcp_servers (user_id, id, slot, name, url, transport, header_names, headers_ciphertext, key_id) VALUES ('{ID}', gen_random_uuid(), 1, 'server {M}', 'https://{M}.test', 'sse', '{x-key}', 'headers {M}', 'k')`,
 		`INSERT INTO public.user_mcp_builtins (user_id, server, enabled) VALUES ('{ID}', 'builtin {M}', true)`,
+		`INSERT INTO public.run_tickets (run_id, instance_id, lock, ciphertext, key_id) SELECT id, '{ID}', sha256(convert_to('{K}' || id::text, 'UTF8')), 'sealed', 'k' FROM gen_random_uuid() id`,
 		`INSERT INTO public.quota_counters (user_id, day, day_used, month, month_used) VALUES ('{ID}', '2026-01-02', 41, '2026-01-01', 42)`,
 		`INSERT INTO public.usage_daily (user_id, day, model, key_source, messages) VALUES ('{ID}', '2026-01-02', 'model {M}', 'platform', 43)`,
 	} {
-		_, err := w.super.Exec(t.Context(), strings.NewReplacer("{S}", schema(brain), "{M}", mark, "{ID}", brain.UserID().String()).Replace(sql))
+		_, err := w.super.Exec(t.Context(), strings.NewReplacer("{S}", schema(brain), "{M}", mark, "{ID}", brain.UserID().String(), "{K}", w.keyOf(brain)).Replace(sql))
 		require.NoError(t, err, sql)
 	}
 	_, err := w.super.Exec(t.Context(), "ANALYZE")
 	require.NoError(t, err)
+}
+
+// keyOf is what opens a user's seal.
+func (w *world) keyOf(brain *tenant.Brain) string {
+	return hex.EncodeToString(w.Keys.Primary().Derive("key", schema(brain)))
 }
 
 func schema(brain *tenant.Brain) string {
@@ -114,6 +121,7 @@ func (w *world) state(t *testing.T) string {
 	for _, table := range []string{"tenants", "user_settings", "user_api_keys", "user_mcp_servers", "user_mcp_builtins", "quota_counters", "usage_daily"} {
 		tables = append(tables, "public."+table+" WHERE user_id = '{Bid}'")
 	}
+	tables = append(tables, "public.run_tickets WHERE instance_id = '{Bid}'") // see fill: it stands for the user
 	queries := []string{
 		"SELECT relname || relrowsecurity || coalesce(relacl::text, '') || relowner FROM pg_class WHERE relnamespace IN ('{B}'::regnamespace, 'public'::regnamespace) ORDER BY 1",
 		"SELECT tablename || policyname || roles::text || coalesce(qual, '') FROM pg_policies WHERE schemaname IN ('{B}', 'public') ORDER BY 1",
@@ -264,9 +272,9 @@ func TestExpressions(t *testing.T) {
 // own checks that the attacker's world still stands, so that the cases met a working database.
 func (w *world) own(t *testing.T) {
 	t.Helper()
-	values, err := strike(t.Context(), w.bound(t), "SELECT id FROM messages")
+	values, err := strike(t.Context(), w.bound(t), "SELECT id FROM messages ORDER BY seq")
 	require.NoError(t, err)
-	require.Equal(t, []string{"message-alices-own"}, values)
+	require.Equal(t, []string{"message-alices-own", "hidden-alices-own"}, values)
 }
 
 // What an attacker leaves on a connection does not reach the user who has it next.

@@ -19,7 +19,10 @@ import (
 )
 
 // ofNobody are the queries whose table belongs to no user; they work unbound, and that is their purpose.
-var ofNobody = map[string]bool{"InstanceAlive": true, "InstanceBeat": true, "InstanceDelete": true, "InstanceDeleteStale": true}
+var ofNobody = map[string]bool{
+	"InstanceBeat": true, "InstanceDead": true, "InstanceDelete": true, "InstanceDeleteStale": true, "InstanceOthers": true,
+	"RunTicketStops": true, "RunTicketTidy": true, "RunTicketsDead": true, "RunTicketsOf": true,
+}
 
 // query is a generated query, found by reflection: whatever sqlc makes next is covered by itself.
 type query struct {

@@ -134,6 +134,17 @@ var statements = map[string][]attack{
 		{"prepared statements of others", "SELECT statement FROM pg_prepared_statements WHERE statement LIKE '%{B}%'", empty},
 		{"settings of others", "SELECT * FROM pg_settings WHERE name = 'twobrains.key' AND setting <> current_setting('twobrains.key')", empty},
 	},
+	"tickets of replies under way": {
+		{"read them", "SELECT * FROM public.run_tickets WHERE instance_id <> (SELECT user_id FROM public.tenants)", empty},
+		{"stop another's reply", "UPDATE public.run_tickets SET stop_requested_at = now()", unchanged},
+		{"stop it while no key is bound", "SET LOCAL twobrains.key = ''; UPDATE public.run_tickets SET stop_requested_at = now()", unchanged},
+		{"take another's ticket away", "DELETE FROM public.run_tickets", unchanged},
+		{"take it away while no key is bound", "SET LOCAL twobrains.key = ''; DELETE FROM public.run_tickets", unchanged},
+		{"take it over", "SET LOCAL twobrains.key = ''; UPDATE public.run_tickets SET lock = sha256('x') RETURNING *", empty},
+		{"make one for another", "INSERT INTO public.run_tickets (run_id, instance_id, lock, ciphertext, key_id) VALUES (gen_random_uuid(), '{Bid}', sha256('x'), 'x', 'k')", denied},
+		{"make one while no key is bound", "SET LOCAL twobrains.key = ''; INSERT INTO public.run_tickets (run_id, instance_id, lock, ciphertext, key_id) SELECT id, '{Bid}', sha256(convert_to(id::text, 'UTF8')), 'x', 'k' FROM gen_random_uuid() id", denied},
+		{"put another's in the place of the own", "INSERT INTO public.run_tickets SELECT * FROM public.run_tickets ON CONFLICT (run_id) DO UPDATE SET ciphertext = 'x'", harmless},
+	},
 	// Known channels that remain for whole statements. None of them shows content.
 	"residual channels": {
 		{"schema names, and so user ids, from the catalog", "SELECT nspname FROM pg_namespace WHERE nspname = '{B}'", observable},
@@ -145,6 +156,7 @@ var statements = map[string][]attack{
 		{"hashes of keys, from the policies", "SELECT qual FROM pg_policies WHERE schemaname = '{B}'", observable},
 		{"peers' statements without their parameters", "SELECT count(query) FROM pg_stat_activity", observable},
 		{"names of roles and databases", "SELECT rolname FROM pg_roles", observable},
+		{"replies under way, with nobody's name", "SET LOCAL twobrains.key = ''; SELECT run_id, instance_id, ciphertext FROM public.run_tickets", observable},
 		{"cancelling peers", "SELECT pg_cancel_backend(0)", observable},
 		{"locking a peer's table for the transaction's time", "LOCK TABLE {B}.messages IN ACCESS EXCLUSIVE MODE", unchanged},
 		{"holding a name among the advisory locks", "SELECT pg_try_advisory_xact_lock(1)", observable},

@@ -26,8 +26,9 @@ export function updateConversation(id: string, patch: ConversationPatch): Promis
   return unwrap(client.PATCH("/api/conversations/{id}", { params: { path: { id } }, body: patch }));
 }
 
-export async function deleteConversation(id: string): Promise<void> {
-  await unwrap(client.DELETE("/api/conversations/{id}", { params: { path: { id } } }));
+/** keepalive: the request is made even if the page is closed meanwhile. */
+export async function deleteConversation(id: string, keepalive = false): Promise<void> {
+  await unwrap(client.DELETE("/api/conversations/{id}", { params: { path: { id } }, keepalive }));
 }
 
 /** Asks the server for the lists again. */
@@ -50,4 +51,17 @@ export function patchPages(pages: Pages, id: string, change: ConversationPatch |
       ? page.items.filter((c) => c.id !== id)
       : page.items.map((c) => (c.id === id ? { ...c, ...change } : c));
   return { ...pages, pages: pages.pages.map((page) => ({ ...page, items: items(page) })) };
+}
+
+/** What the lists that were loaded know about a conversation. */
+export function findConversation(cache: QueryClient, id: string): Conversation | undefined {
+  for (const [, pages] of cache.getQueriesData<Pages>({ queryKey: root })) {
+    for (const page of pages?.pages ?? []) {
+      const found = page.items.find((conversation) => conversation.id === id);
+      if (found) {
+        return found;
+      }
+    }
+  }
+  return undefined;
 }

@@ -1,9 +1,9 @@
 import { strings } from "~/strings";
 
-/** A failure with a public face: the server's RFC 9457 answer, or "offline" when there was no answer at all. */
+/** A failure with a public face: the server's RFC 9457 answer, "offline" when there was none, "lost" when it broke off. */
 export class Problem extends Error {
   readonly status: number;
-  /** A documented code of the server, or "offline", or "unknown" for an answer that is not ours. */
+  /** A documented code of the server, or "offline", "lost", or "unknown" for an answer that is not ours. */
   readonly code: string;
   readonly title: string;
   readonly detail: string;
@@ -52,6 +52,9 @@ export function problemFromBody(body: unknown, status = 0): Problem {
 export function problemFromChat(error: Error): Problem {
   if (error instanceof Problem) {
     return error;
+  }
+  if (error.name === "LostConnection") {
+    return new Problem({ code: "lost", ...strings.problems.lost });
   }
   if (error instanceof TypeError) {
     return offline();

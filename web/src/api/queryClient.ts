@@ -1,19 +1,29 @@
 import { QueryCache, QueryClient } from "@tanstack/react-query";
 import { Problem } from "./problem";
 
-const signedOut = new Set<() => void>();
+/** What a session lacks: all of it, or its second factor. */
+export type Lack = "unauthenticated" | "second_factor_required";
 
-/** Registers what to do when any answer says that there is no session any more. Returns the way to unregister. */
-export function onSignedOut(listener: () => void): () => void {
+const signedOut = new Set<(lack: Lack) => void>();
+
+/** Whether an answer says that the session is gone or incomplete. */
+export function lackOf(error: unknown): Lack | undefined {
+  const code = error instanceof Problem ? error.code : undefined;
+  return code === "unauthenticated" || code === "second_factor_required" ? code : undefined;
+}
+
+/** Registers what to do when any answer says that the session does not do any more. Returns the way to unregister. */
+export function onSignedOut(listener: (lack: Lack) => void): () => void {
   signedOut.add(listener);
   return () => signedOut.delete(listener);
 }
 
 /** To be called with every failure that did not pass through the query client, such as the chat's own requests. */
 export function noteFailure(error: unknown): void {
-  if (error instanceof Problem && error.code === "unauthenticated") {
+  const lack = lackOf(error);
+  if (lack) {
     for (const listener of signedOut) {
-      listener();
+      listener(lack);
     }
   }
 }

@@ -15,7 +15,7 @@ export interface paths {
         put?: never;
         /**
          * Send a message and stream the reply
-         * @description Speaks the UI message stream of the AI SDK (npm package ai, versions 5 to 7). The reply goes on when the client leaves; what goes wrong after the stream has begun is told in it.
+         * @description Speaks the UI message stream of the AI SDK (npm package ai, versions 5 to 7). The reply goes on when the client leaves; what goes wrong after the stream has begun is told in it. A message that is sent again, with the same id and content, is not stored or counted again: it gets the reply under way, or the one that there is.
          */
         post: operations["sendMessage"];
         delete?: never;
@@ -35,7 +35,7 @@ export interface paths {
         put?: never;
         /**
          * Stop the reply under way
-         * @description What there is of it is kept. Answers when it is stored.
+         * @description Whichever replica makes it. What there is of it is kept. Answers when it is stored.
          */
         post: operations["stopReply"];
         delete?: never;
@@ -53,7 +53,7 @@ export interface paths {
         };
         /**
          * Stream the reply under way from its beginning
-         * @description 204 when nothing is under way in this conversation, whether it exists or not.
+         * @description Whichever replica makes it. 204 when nothing is under way in this conversation, whether it exists or not; resume_unavailable when something is and its stream cannot be read here now.
          */
         get: operations["resumeReply"];
         put?: never;
@@ -144,7 +144,7 @@ export interface paths {
         put?: never;
         post?: never;
         /**
-         * Delete a conversation and its messages
+         * Delete a conversation and its messages, all versions included
          * @description A reply under way is stopped first.
          */
         delete: operations["deleteConversation"];
@@ -166,9 +166,49 @@ export interface paths {
         };
         /**
          * List the messages of a conversation
-         * @description The newest page first, each in chronological order; the cursor leads to older ones and is not disturbed by new ones. A reply under way is not listed before it has ended.
+         * @description Of messages with several versions the one that is shown. The newest page first, each in chronological order; the cursor leads to older ones and is not disturbed by new ones. A reply under way is not listed before it has ended.
          */
         get: operations["listMessages"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/conversations/{id}/messages/{messageId}/select": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Show another version of a message
+         * @description The messages that are listed, and that a model reads, are then those before it, it, and those that came after it, down to the newest. The answer is their newest page, as listMessages gives it. Not while a reply is under way.
+         */
+        post: operations["selectMessageVersion"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/conversations/{id}/messages/{messageId}/siblings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the versions of a message
+         * @description The edits of a message of the user's, or the replies to one: all messages that follow the same one, the named one among them.
+         */
+        get: operations["listMessageVersions"];
         put?: never;
         post?: never;
         delete?: never;
@@ -615,7 +655,7 @@ export interface components {
         };
         Message: {
             id: string;
-            /** @description createdAt and status (complete, interrupted, aborted, failed); of replies also model, finishReason, usage. */
+            /** @description createdAt and status (complete, interrupted, aborted, failed); of replies also model, finishReason, usage; branch (position and count) of a message with several versions. */
             metadata: {
                 [key: string]: unknown;
             };
@@ -630,6 +670,34 @@ export interface components {
             /** @description In chronological order. */
             items: components["schemas"]["Message"][];
             /** @description Gives the page of older messages; null on the oldest one. */
+            nextCursor: string | null;
+        };
+        MessageVersion: {
+            /** Format: date-time */
+            createdAt: string;
+            /** @description It is the one that the list of messages holds. */
+            current: boolean;
+            id: string;
+            /** @description createdAt and status (complete, interrupted, aborted, failed); of replies also model, finishReason, usage; branch (position and count) of a message with several versions. */
+            metadata: {
+                [key: string]: unknown;
+            };
+            /** @description UIMessage parts: text, reasoning, tool-*, dynamic-tool, source-url, file, data-*, step-start. */
+            parts: {
+                [key: string]: unknown;
+            }[];
+            /**
+             * Format: int64
+             * @description Its place among the versions, oldest first.
+             */
+            position: number;
+            /** @enum {string} */
+            role: "user" | "assistant";
+        };
+        MessageVersionPage: {
+            /** @description Oldest first. */
+            items: components["schemas"]["MessageVersion"][];
+            /** @description Gives the page of newer versions; null on the newest one. */
             nextCursor: string | null;
         };
         Model: {
@@ -718,7 +786,7 @@ export interface components {
              * @example not_found
              * @enum {string}
              */
-            code: "bad_request" | "brain_unavailable" | "busy" | "conflict" | "context_too_long" | "cross_site" | "forbidden" | "internal" | "invalid" | "method_not_allowed" | "model_unavailable" | "not_found" | "provider_auth" | "provider_failed" | "provider_interrupted" | "provider_overloaded" | "provider_rate" | "provider_refused" | "quota_day" | "quota_month" | "rate_limited" | "run_active" | "second_factor_required" | "secret_unreadable" | "too_large" | "unauthenticated" | "unavailable" | "unknown_provider" | "unsupported_media_type";
+            code: "bad_request" | "brain_unavailable" | "busy" | "conflict" | "context_too_long" | "cross_site" | "forbidden" | "internal" | "invalid" | "method_not_allowed" | "model_unavailable" | "not_found" | "provider_auth" | "provider_failed" | "provider_interrupted" | "provider_overloaded" | "provider_rate" | "provider_refused" | "quota_day" | "quota_month" | "rate_limited" | "resume_unavailable" | "run_active" | "second_factor_required" | "secret_unreadable" | "too_large" | "unauthenticated" | "unavailable" | "unknown_provider" | "unsupported_media_type";
             /**
              * @description One sentence about this case, safe to show.
              * @example There is no such conversation.
@@ -1152,7 +1220,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Service Unavailable: brain_unavailable, busy, unavailable */
+            /** @description Service Unavailable: brain_unavailable, busy, resume_unavailable, unavailable */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2016,6 +2084,233 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["MessagePage"];
+                };
+            };
+            /** @description Bad Request: bad_request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: second_factor_required */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity: invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: rate_limited */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: brain_unavailable, busy, unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    selectMessageVersion: {
+        parameters: {
+            query?: {
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Id of the conversation: 1 to 64 letters, digits, dashes, underscores. */
+                id: string;
+                /** @description Id of a message in it, whether or not it is shown. */
+                messageId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessagePage"];
+                };
+            };
+            /** @description Bad Request: bad_request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: cross_site, second_factor_required */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict: run_active */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: too_large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type: unsupported_media_type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity: invalid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: rate_limited */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: brain_unavailable, busy, unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listMessageVersions: {
+        parameters: {
+            query?: {
+                /** @description nextCursor of the page before. */
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Id of the conversation: 1 to 64 letters, digits, dashes, underscores. */
+                id: string;
+                /** @description Id of a message in it, whether or not it is shown. */
+                messageId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageVersionPage"];
                 };
             };
             /** @description Bad Request: bad_request */

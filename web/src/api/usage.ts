@@ -6,3 +6,11 @@ export const usageQuery = queryOptions({
   queryKey: ["usage"],
   queryFn: ({ signal }) => unwrap(client.GET("/api/usage", { signal })),
 });
+
+/** The same, with what was used in the last so many UTC days, today included. */
+export function usageHistoryQuery(days: number) {
+  return queryOptions({
+    queryKey: ["usage", days],
+    queryFn: ({ signal }) => unwrap(client.GET("/api/usage", { params: { query: { days } }, signal })),
+  });
+}

@@ -6,26 +6,30 @@ import { strings } from "~/strings";
 import { AddressStep } from "./AddressStep";
 import { AuthCard } from "./AuthCard";
 import { CodeStep } from "./CodeStep";
+import { Confirm } from "./Confirm";
 import { FlowNotice } from "./FlowNotice";
 import { FormSkeleton } from "./FormSkeleton";
 import { address as addressOf, awaitsCode, messages, methods } from "./flow";
 import type { ContinueWith, Flow } from "./kratos";
 import { Providers } from "./Providers";
+import { SecondFactor } from "./SecondFactor";
+import type { LoginWish } from "./service";
 import { useFinish } from "./useFinish";
 import { useFlow } from "./useFlow";
-import { accountExists, plain, unknownAccount } from "./words";
+import { accountExists, addressNotVerified, plain, unknownAccount } from "./words";
 
 interface Props {
   kind: "login" | "registration";
   flowId?: string;
   returnTo: string;
+  wish?: LoginWish;
 }
 
 /** The node that carries the address differs between the two flows; everything else about them is alike. */
 const addressNode = { login: "identifier", registration: "traits.email" } as const;
 
 /** Signing in and signing up: an address, a mailed code, in. Either page leads on to the other with the address kept. */
-export function AccessPage({ kind, flowId, returnTo }: Props) {
+export function AccessPage({ kind, flowId, returnTo, wish }: Props) {
   const s = strings.auth[kind];
   const navigate = useNavigate();
   const finish = useFinish(returnTo);
@@ -46,7 +50,7 @@ export function AccessPage({ kind, flowId, returnTo }: Props) {
       finish();
     }
   };
-  const { flow, busy, problem, renewed, submit, restart } = useFlow({ kind, flowId, returnTo, onDone });
+  const { flow, busy, problem, renewed, submit, restart } = useFlow({ kind, flowId, returnTo, onDone, wish });
 
   const sendCode = (to: string) => submit({ method: "code", [addressNode[kind]]: to });
   const sent = useRef(false);
@@ -82,9 +86,17 @@ export function AccessPage({ kind, flowId, returnTo }: Props) {
   if (!flow) {
     return (
       <AuthCard title={s.title} subtitle={s.subtitle} footer={footer}>
-        {problem ? <FlowNotice problem={problem} renewed={false} onRetry={restart} /> : <FormSkeleton />}
+        {problem ? (
+          <FlowNotice problem={problem} renewed={false} onRetry={() => void restart()} />
+        ) : (
+          <FormSkeleton />
+        )}
       </AuthCard>
     );
+  }
+
+  if (flow.requested_aal === "aal2") {
+    return <SecondFactor {...{ flow, busy, problem, renewed, submit }} />;
   }
 
   const errors = messages(flow).filter((message) => message.type === "error");
@@ -97,7 +109,7 @@ export function AccessPage({ kind, flowId, returnTo }: Props) {
           <Button size="md" onClick={() => void switchWith(address)} autoFocus>
             {question.submit}
           </Button>
-          <Button size="md" variant="default" onClick={restart}>
+          <Button size="md" variant="default" onClick={() => void restart()}>
             {strings.auth.back}
           </Button>
         </Stack>
@@ -117,10 +129,19 @@ export function AccessPage({ kind, flowId, returnTo }: Props) {
           submitLabel={s.codeSubmit}
           onCode={(code) => void submit({ method: "code", [addressNode[kind]]: address, code })}
           onResend={() => submit({ method: "code", [addressNode[kind]]: address, resend: "code" })}
-          onBack={restart}
+          onBack={() => void restart()}
         />
       </AuthCard>
     );
+  }
+
+  if (flow.refresh) {
+    const back = (
+      <AnchorLink to={returnTo} size="sm">
+        {strings.auth.confirm.back}
+      </AnchorLink>
+    );
+    return <Confirm {...{ flow, busy, problem, renewed, submit }} footer={back} />;
   }
 
   const offered = methods(flow);
@@ -143,6 +164,11 @@ export function AccessPage({ kind, flowId, returnTo }: Props) {
         busy={busy}
         onPick={(provider) => void submit({ method: "oidc", provider })}
       />
+      {errors[0]?.id === addressNotVerified && (
+        <AnchorLink to="/auth/verification" search={{ return_to: returnTo }} state={{ address }} size="sm">
+          {strings.auth.verification.link}
+        </AnchorLink>
+      )}
       {kind === "login" && offered.password && (
         <AnchorLink to="/auth/recovery" size="sm">
           {strings.auth.recovery.link}

@@ -57,14 +57,14 @@ export function ProvePage({ kind, flowId, returnTo }: Props) {
           submitLabel={s.codeSubmit}
           onCode={(code) => void submit({ method: "code", code })}
           onResend={() => submit({ method: "code", email: address })}
-          onBack={restart}
+          onBack={() => void restart()}
         />
       </AuthCard>
     );
   }
   return (
     <AuthCard title={s.title} subtitle={s.subtitle}>
-      <FlowNotice problem={problem} renewed={renewed} onRetry={flow ? undefined : restart} />
+      <FlowNotice problem={problem} renewed={renewed} onRetry={flow ? undefined : () => void restart()} />
       {flow ? (
         <AddressStep
           initial={address}

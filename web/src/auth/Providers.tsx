@@ -2,10 +2,20 @@ import { Button, Divider, Stack } from "@mantine/core";
 import { IconBrandGithub, IconBrandGoogle } from "@tabler/icons-react";
 import { strings } from "~/strings";
 
-const known: Record<string, { name: string; Icon: typeof IconBrandGoogle }> = {
+interface Provider {
+  name: string;
+  Icon?: typeof IconBrandGoogle;
+}
+
+const known: Record<string, Provider> = {
   google: { name: "Google", Icon: IconBrandGoogle },
   github: { name: "GitHub", Icon: IconBrandGithub },
 };
+
+/** What an identity provider is called. */
+export function providerOf(id: string): Provider {
+  return known[id] ?? { name: id };
+}
 
 interface Props {
   providers: string[];
@@ -22,7 +32,7 @@ export function Providers({ providers, busy, onPick }: Props) {
     <Stack gap="sm">
       <Divider label={strings.auth.or} />
       {providers.map((id) => {
-        const { name, Icon } = known[id] ?? { name: id, Icon: undefined };
+        const { name, Icon } = providerOf(id);
         return (
           <Button
             key={id}

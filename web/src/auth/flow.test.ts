@@ -1,5 +1,16 @@
 import { describe, expect, it } from "vitest";
-import { actionPath, address, awaitsCode, messages, methods, nest, safeReturnPath } from "./flow";
+import {
+  actionPath,
+  address,
+  awaitsCode,
+  groupError,
+  loginAsked,
+  messages,
+  methods,
+  nest,
+  safeReturnPath,
+  shown,
+} from "./flow";
 import type { Flow, UiNode } from "./kratos";
 
 function node(group: string, name: string, value?: unknown, more: Partial<UiNode> = {}): UiNode {
@@ -23,7 +34,13 @@ describe("a flow", () => {
       node("oidc", "provider", "google"),
       node("oidc", "provider", "github"),
     ]);
-    expect(methods(start)).toEqual({ code: true, password: false, providers: ["google", "github"] });
+    expect(methods(start)).toEqual({
+      code: true,
+      password: false,
+      totp: false,
+      backup: false,
+      providers: ["google", "github"],
+    });
     expect(awaitsCode(start)).toBe(false);
   });
 
@@ -45,6 +62,18 @@ describe("a flow", () => {
     expect(messages(both)).toEqual([error, field]);
   });
 
+  it("keeps the complaints of its parts apart, and finds what it shows", () => {
+    const wrong = { id: 4000008, text: "no", type: "error" as const };
+    const settings = flow([
+      node("totp", "totp_code", "", { messages: [wrong] }),
+      { type: "text", group: "totp", attributes: { id: "totp_secret_key" }, messages: [] },
+    ]);
+    expect(groupError(settings, "totp")).toEqual(wrong);
+    expect(groupError(settings, "password")).toBeUndefined();
+    expect(shown(settings, "totp_secret_key")?.type).toBe("text");
+    expect(shown(settings, "totp_qr")).toBeUndefined();
+  });
+
   it("is sent to our own origin, whatever Kratos calls itself", () => {
     expect(actionPath(flow([]))).toBe("/.ory/self-service/login?flow=f");
   });
@@ -54,6 +83,17 @@ it("nests dotted names", () => {
   expect(nest({ method: "code", "traits.email": "a@example.test", "traits.name": "A" })).toEqual({
     method: "code",
     traits: { email: "a@example.test", name: "A" },
+  });
+});
+
+describe("an address that Kratos sends the browser to", () => {
+  it.each([
+    ["http://elsewhere/.ory/self-service/login/browser?aal=aal2", { aal: "aal2" }],
+    ["http://elsewhere/.ory/self-service/login/browser?refresh=true&return_to=x", { refresh: true }],
+    ["http://elsewhere/.ory/self-service/login/browser", {}],
+    ["https://accounts.example/authorize?aal=aal2", undefined],
+  ])("%s", (url, asked) => {
+    expect(loginAsked(url)).toEqual(asked);
   });
 });
 

@@ -10,11 +10,19 @@ export function nodeValue(flow: Flow, name: string): string | undefined {
 }
 
 /** The methods on offer. In the second step of a code flow only "code" is left. */
-export function methods(flow: Flow): { code: boolean; password: boolean; providers: string[] } {
+export function methods(flow: Flow): {
+  code: boolean;
+  password: boolean;
+  totp: boolean;
+  backup: boolean;
+  providers: string[];
+} {
   const group = (name: string) => flow.ui.nodes.filter((node) => node.group === name);
   return {
     code: group("code").length > 0,
     password: group("password").length > 0,
+    totp: group("totp").length > 0,
+    backup: group("lookup_secret").length > 0,
     providers: group("oidc")
       .filter((node) => node.attributes.name === "provider")
       .map((node) => String(node.attributes.value)),
@@ -36,8 +44,19 @@ export function messages(flow: Flow): UiText[] {
   return [...(flow.ui.messages ?? []), ...flow.ui.nodes.flatMap((node: UiNode) => node.messages)];
 }
 
+/** The first complaint about the nodes of one group, in a form that has several. */
+export function groupError(flow: Flow, group: string): UiText | undefined {
+  const nodes = flow.ui.nodes.filter((node) => node.group === group);
+  return nodes.flatMap((node) => node.messages).find((message) => message.type === "error");
+}
+
+/** A picture or text that the flow shows. */
+export function shown(flow: Flow, id: string): UiNode | undefined {
+  return flow.ui.nodes.find((node) => node.attributes.id === id);
+}
+
 /** Puts dotted names ("traits.email") where Kratos's JSON wants them. */
-export function nest(values: Record<string, string>): Record<string, unknown> {
+export function nest(values: Record<string, string | boolean>): Record<string, unknown> {
   const body: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(values)) {
     const path = name.split(".");
@@ -50,6 +69,18 @@ export function nest(values: Record<string, string>): Record<string, unknown> {
     target[last] = value;
   }
   return body;
+}
+
+/** What a login that Kratos sends the browser to is for; nothing if the address is no login. */
+export function loginAsked(url: string): { aal?: "aal2"; refresh?: true } | undefined {
+  const { pathname, searchParams } = new URL(url, location.origin);
+  if (pathname !== "/.ory/self-service/login/browser") {
+    return undefined;
+  }
+  return {
+    ...(searchParams.get("aal") === "aal2" ? { aal: "aal2" as const } : {}),
+    ...(searchParams.get("refresh") === "true" ? { refresh: true as const } : {}),
+  };
 }
 
 /** The path inside our own origin that a flow is sent to, whatever host Kratos believes itself to be at. */

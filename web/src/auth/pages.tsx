@@ -5,13 +5,15 @@ import { safeReturnPath } from "./flow";
 import { ProvePage } from "./ProvePage";
 
 function useAuthSearch() {
-  const { flow, return_to, id } = useSearch({ from: "/auth" });
-  return { flowId: flow, returnTo: safeReturnPath(return_to), errorId: id };
+  const { flow, return_to, id, aal, refresh } = useSearch({ from: "/auth" });
+  return { flowId: flow, returnTo: safeReturnPath(return_to), errorId: id, wish: { aal, refresh } };
 }
 
 export function Login() {
-  const { flowId, returnTo } = useAuthSearch();
-  return <AccessPage key="login" kind="login" flowId={flowId} returnTo={returnTo} />;
+  const { flowId, returnTo, wish } = useAuthSearch();
+  // From one purpose to the next it is another page.
+  const key = `login ${wish.aal} ${wish.refresh}`;
+  return <AccessPage key={key} kind="login" flowId={flowId} returnTo={returnTo} wish={wish} />;
 }
 
 export function Registration() {

@@ -21,6 +21,17 @@ describe("an answer of Kratos", () => {
     });
   });
 
+  it("that wants more of the session leads to signing in", () => {
+    const to = (query: string) => `http://host/.ory/self-service/login/browser?${query}`;
+    expect(
+      interpret(403, { error: { id: "session_aal2_required" }, redirect_browser_to: to("aal=aal2") }),
+    ).toEqual({ type: "signIn", aal: "aal2" });
+    expect(
+      interpret(403, { error: { id: "session_refresh_required" }, redirect_browser_to: to("refresh=true") }),
+    ).toEqual({ type: "signIn", refresh: true });
+    expect(interpret(401, { error: { id: "session_inactive" } })).toEqual({ type: "signIn" });
+  });
+
   it("may send the browser elsewhere", () => {
     const body = {
       error: { id: "browser_location_change_required" },

@@ -1,5 +1,5 @@
 import { offline, problemFromBody } from "~/api/problem";
-import { actionPath, nest, nodeValue } from "./flow";
+import { actionPath, loginAsked, nest, nodeValue } from "./flow";
 import type { ContinueWith, Flow, FlowKind } from "./kratos";
 
 /** What an answer of Kratos means for the page. */
@@ -10,6 +10,8 @@ export type Step =
   /** The browser has to go somewhere else, to a provider for instance. */
   | { type: "redirect"; url: string }
   | { type: "signedIn" }
+  /** A session is needed first, or its second factor (aal), or a fresh proof of who it is (refresh). */
+  | { type: "signIn"; aal?: "aal2"; refresh?: true }
   /** The flow expired, was used up or belongs to another browser: a new one is needed. */
   | { type: "renew" };
 
@@ -24,7 +26,8 @@ const renewing = new Set([
 export function interpret(status: number, body: unknown): Step {
   const b = (typeof body === "object" && body !== null ? body : {}) as Record<string, unknown>;
   if (typeof b.redirect_browser_to === "string") {
-    return { type: "redirect", url: b.redirect_browser_to };
+    const login = loginAsked(b.redirect_browser_to);
+    return login ? { type: "signIn", ...login } : { type: "redirect", url: b.redirect_browser_to };
   }
   if ("ui" in b) {
     return { type: "flow", flow: b as unknown as Flow };
@@ -36,6 +39,9 @@ export function interpret(status: number, body: unknown): Step {
   const id = (b.error as { id?: string } | undefined)?.id ?? "";
   if (id === "session_already_available") {
     return { type: "signedIn" };
+  }
+  if (id === "session_inactive" || id === "session_aal1_required") {
+    return { type: "signIn" };
   }
   if (renewing.has(id) || status === 404 || status === 410) {
     return { type: "renew" };
@@ -63,9 +69,24 @@ async function ask(path: string, init: RequestInit = {}): Promise<Step> {
   return interpret(response.status, body);
 }
 
+/** What a new login is to achieve beyond a session. */
+export interface LoginWish {
+  aal?: "aal2";
+  refresh?: boolean;
+}
+
 /** Starts a flow. returnTo is a path of this app that a provider's redirect should end at. */
-export function createFlow(kind: FlowKind, returnTo?: string, signal?: AbortSignal): Promise<Step> {
-  const query = new URLSearchParams(returnTo ? { return_to: location.origin + returnTo } : {});
+export function createFlow(
+  kind: FlowKind,
+  returnTo?: string,
+  { aal, refresh }: LoginWish = {},
+  signal?: AbortSignal,
+): Promise<Step> {
+  const query = new URLSearchParams({
+    ...(returnTo ? { return_to: location.origin + returnTo } : {}),
+    ...(aal ? { aal } : {}),
+    ...(refresh ? { refresh: "true" } : {}),
+  });
   return ask(`/.ory/self-service/${kind}/browser?${query}`, { signal });
 }
 
@@ -75,7 +96,7 @@ export function loadFlow(kind: FlowKind, id: string, signal?: AbortSignal): Prom
 }
 
 /** Sends values under their node names; the CSRF token goes along. */
-export function submitFlow(flow: Flow, values: Record<string, string>): Promise<Step> {
+export function submitFlow(flow: Flow, values: Record<string, string | boolean>): Promise<Step> {
   return ask(actionPath(flow), {
     method: "POST",
     headers: { "content-type": "application/json" },

@@ -3,7 +3,7 @@ import { useCallback, useEffect, useRef, useState } from "react";
 import { Problem, problemFromBody } from "~/api/problem";
 import { awaitsCode } from "./flow";
 import type { ContinueWith, Flow, FlowKind } from "./kratos";
-import { createFlow, loadFlow, type Step, submitFlow } from "./service";
+import { createFlow, type LoginWish, loadFlow, type Step, submitFlow } from "./service";
 
 interface Options {
   kind: FlowKind;
@@ -13,6 +13,8 @@ interface Options {
   returnTo: string;
   /** Called when the flow succeeded or there is a session already. */
   onDone: (session: boolean, continueWith: ContinueWith[]) => void;
+  /** What a login is for, beyond a session. */
+  wish?: LoginWish;
 }
 
 export interface FlowState {
@@ -22,38 +24,48 @@ export interface FlowState {
   /** The flow had expired and was replaced by a new one: what was typed has to be sent again. */
   renewed: boolean;
   /** Sends values; resolves to the flow's next state, or to nothing when the page is left or it failed. */
-  submit: (values: Record<string, string>) => Promise<Flow | undefined>;
-  restart: () => void;
+  submit: (values: Record<string, string | boolean>) => Promise<Flow | undefined>;
+  /** Begins anew. What is shown stays until the new flow is there. */
+  restart: () => Promise<void>;
 }
 
 /** Holds one flow: starts it, sends to it, and renews it when it has expired. */
-export function useFlow({ kind, flowId, returnTo, onDone }: Options): FlowState {
+export function useFlow({ kind, flowId, returnTo, onDone, wish }: Options): FlowState {
   const [flow, setFlow] = useState<Flow>();
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<Problem>();
   const [renewed, setRenewed] = useState(false);
-  const held = useRef<string>(undefined);
+  const held = useRef<Flow>(undefined);
   const done = useRef(onDone);
   done.current = onDone;
   const navigate = useNavigate();
+  const { aal, refresh } = wish ?? {};
 
-  const take = useCallback((step: Exclude<Step, { type: "renew" }>): Flow | undefined => {
-    switch (step.type) {
-      case "flow":
-        held.current = step.flow.id;
-        setFlow(step.flow);
-        return step.flow;
-      case "done":
-        done.current(step.session, step.continueWith);
-        return undefined;
-      case "signedIn":
-        done.current(true, []);
-        return undefined;
-      case "redirect":
-        location.assign(step.url);
-        return undefined;
-    }
-  }, []);
+  const take = useCallback(
+    (step: Exclude<Step, { type: "renew" }>): Flow | undefined => {
+      switch (step.type) {
+        case "flow":
+          held.current = step.flow;
+          setFlow(step.flow);
+          return step.flow;
+        case "done":
+          done.current(step.session, step.continueWith);
+          return undefined;
+        case "signedIn":
+          done.current(true, []);
+          return undefined;
+        case "signIn": {
+          const { aal, refresh } = step;
+          void navigate({ to: "/auth/login", search: { return_to: returnTo, aal, refresh } });
+          return undefined;
+        }
+        case "redirect":
+          location.assign(step.url);
+          return undefined;
+      }
+    },
+    [navigate, returnTo],
+  );
 
   const start = useCallback(
     async (id: string | undefined, signal?: AbortSignal) => {
@@ -62,7 +74,7 @@ export function useFlow({ kind, flowId, returnTo, onDone }: Options): FlowState 
         let step: Step = id ? await loadFlow(kind, id, signal) : { type: "renew" };
         // Without a way back if Kratos does not know this address, as when another server serves the app.
         for (const back of [returnTo, undefined]) {
-          step = step.type === "renew" ? await createFlow(kind, back, signal) : step;
+          step = step.type === "renew" ? await createFlow(kind, back, { aal, refresh }, signal) : step;
         }
         if (step.type === "renew") {
           setProblem(problemFromBody(undefined));
@@ -75,11 +87,11 @@ export function useFlow({ kind, flowId, returnTo, onDone }: Options): FlowState 
         }
       }
     },
-    [kind, returnTo, take],
+    [kind, returnTo, take, aal, refresh],
   );
 
   useEffect(() => {
-    if (flowId !== undefined && flowId === held.current) {
+    if (flowId !== undefined && flowId === held.current?.id) {
       return;
     }
     const abort = new AbortController();
@@ -96,23 +108,25 @@ export function useFlow({ kind, flowId, returnTo, onDone }: Options): FlowState 
     }
   }, [flow, flowId, navigate]);
 
-  const restart = () => {
+  const restart = async () => {
     if (flowId === undefined) {
-      void start(undefined);
+      await start(undefined);
     } else {
-      void navigate({ to: ".", search: (old) => ({ ...old, flow: undefined }), replace: true });
+      await navigate({ to: ".", search: (old) => ({ ...old, flow: undefined }), replace: true });
     }
   };
 
-  const submit = async (values: Record<string, string>) => {
-    if (!flow || busy) {
+  const submit = async (values: Record<string, string | boolean>) => {
+    // The newest one: steps that follow each other do not wait for the page to be drawn.
+    const current = held.current;
+    if (!current || busy) {
       return undefined;
     }
     setBusy(true);
     setProblem(undefined);
     setRenewed(false);
     try {
-      const step = await submitFlow(flow, values);
+      const step = await submitFlow(current, values);
       if (step.type === "renew") {
         await start(undefined);
         setRenewed(true);

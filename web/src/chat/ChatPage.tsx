@@ -1,4 +1,3 @@
-import "~/lib/noEval";
 import { Button } from "@mantine/core";
 import { useParams } from "@tanstack/react-router";
 import { useEffect } from "react";
@@ -26,10 +25,10 @@ export function ChatPage() {
 }
 
 function Loader({ id, isNew }: { id: string; isNew: boolean }) {
-  const { thread, problem, retry } = useThread(id, isNew);
+  const { thread, problem, retry, whenOpen } = useThread(id, isNew);
   const s = strings.chat;
-  if (thread) {
-    return <Conversation thread={thread} isNew={isNew} />;
+  if (thread || (isNew && !problem)) {
+    return <Conversation id={id} thread={thread} isNew={isNew} whenOpen={whenOpen} />;
   }
   if (problem?.code === "not_found") {
     return (

@@ -1,35 +1,53 @@
 import { ActionIcon, Text, Textarea, Tooltip } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
-import { IconArrowUp, IconPlayerStopFilled } from "@tabler/icons-react";
-import { type FormEvent, type KeyboardEvent, useEffect, useRef, useState } from "react";
+import { IconArrowUp, IconPaperclip, IconPlayerStopFilled } from "@tabler/icons-react";
+import { type ClipboardEvent, type FormEvent, type KeyboardEvent, useEffect, useRef, useState } from "react";
 import { stopReply } from "~/api/messages";
 import { Problem } from "~/api/problem";
 import { noteFailure } from "~/api/queryClient";
+import { useCell } from "~/lib/cell";
 import { strings } from "~/strings";
+import { accepted, unreadable } from "./attachments";
 import classes from "./chat.module.css";
-import { useDraft } from "./drafts";
+import { DraftFiles } from "./DraftFiles";
+import { type Draft, isEmptyDraft, useDraft } from "./drafts";
 import { EffortPicker, ModelPicker } from "./ModelPicker";
-import type { Thread } from "./thread";
+import type { Uploads } from "./uploads";
 import type { Choice } from "./useModelChoice";
 
 // The server's default limit, in characters.
 const maxLength = 32_000;
 
+/** The element to focus for writing, from anywhere on the page. */
+export const composerId = "composer";
+
 interface Props {
-  thread: Thread;
+  conversationId: string;
+  /** Under this key what is written is kept. */
+  draftKey: string;
+  uploads: Uploads;
   /** A reply is being written: the message waits, and the button stops it. */
   busy: boolean;
   choice: Choice;
-  onSend: (text: string) => void;
+  onSend: (draft: Draft) => void;
+  onFiles: (files: Iterable<File>) => void;
+  /** The reader wants to change the last message. */
+  onEditLast: () => void;
 }
 
 /** Where a message is written. Enter sends it, on touch screens only the button does. */
-export function Composer({ thread, busy, choice, onSend }: Props) {
-  const [draft, setDraft] = useDraft(thread.draftKey);
+export function Composer(props: Props) {
+  const { conversationId, draftKey, uploads, busy, choice, onSend, onFiles, onEditLast } = props;
+  const [draft, setDraft] = useDraft(draftKey);
+  const running = useCell(uploads.list);
   const input = useRef<HTMLTextAreaElement>(null);
-  const text = draft.trim();
+  const stop = useStop(conversationId);
+  const text = draft.text.trim();
   const over = text.length > maxLength ? [...text].length - maxLength : 0;
-  const ready = text !== "" && over <= 0 && !busy && choice.model !== undefined;
+  const unfit = unreadable(choice.model, draft.files);
+  const uploading = running.some(({ problem }) => !problem);
+  const ready =
+    !isEmptyDraft(draft) && over <= 0 && !busy && !uploading && !unfit && (choice.model || !choice.models);
 
   // Where there is a keyboard. On a touch screen one would come up and cover the page.
   useEffect(() => {
@@ -41,45 +59,84 @@ export function Composer({ thread, busy, choice, onSend }: Props) {
   const send = (event?: FormEvent) => {
     event?.preventDefault();
     if (ready) {
-      onSend(text);
+      onSend({ text, files: draft.files });
+      input.current?.focus();
     }
   };
   const onKeyDown = (event: KeyboardEvent) => {
-    const plainEnter = event.key === "Enter" && !event.shiftKey && !event.nativeEvent.isComposing;
-    if (plainEnter && matchMedia("(hover: hover)").matches) {
+    const plain = !event.shiftKey && !event.altKey && !event.ctrlKey && !event.metaKey;
+    if (event.nativeEvent.isComposing || !plain) {
+      return;
+    }
+    if (event.key === "Enter" && matchMedia("(hover: hover)").matches) {
       event.preventDefault();
       send();
+    } else if (event.key === "ArrowUp" && draft.text === "" && !busy) {
+      event.preventDefault();
+      onEditLast();
+    } else if (event.key === "Escape" && busy) {
+      void stop.now();
+    }
+  };
+  const onPaste = (event: ClipboardEvent) => {
+    if (event.clipboardData.files.length > 0) {
+      event.preventDefault();
+      onFiles(event.clipboardData.files);
     }
   };
 
   return (
     <form className={classes.composer} onSubmit={send}>
+      <DraftFiles uploads={uploads} files={draft.files} />
       <Textarea
         ref={input}
+        id={composerId}
         aria-label={strings.chat.placeholder}
         placeholder={strings.chat.placeholder}
         variant="unstyled"
         autosize
         minRows={1}
         maxRows={10}
-        value={draft}
-        onChange={(event) => setDraft(event.currentTarget.value)}
+        value={draft.text}
+        onChange={(event) => setDraft({ text: event.currentTarget.value })}
         onKeyDown={onKeyDown}
+        onPaste={onPaste}
       />
+      {(unfit || over > 0) && (
+        <Text size="xs" c="red" role="status" className={classes.unfit}>
+          {unfit ?? strings.chat.tooLong(over)}
+        </Text>
+      )}
       <div className={classes.tools}>
+        <AttachButton onFiles={onFiles} />
         <ModelPicker choice={choice} />
         <EffortPicker choice={choice} />
         <div className={classes.spacer} />
-        {over > 0 && (
-          <Text size="xs" c="red" role="status">
-            {strings.chat.tooLong(over)}
-          </Text>
-        )}
         {busy ? (
-          <StopButton thread={thread} />
+          <Tooltip label={stop.label}>
+            <ActionIcon
+              className={classes.send}
+              size={36}
+              radius="xl"
+              variant="filled"
+              color="gray"
+              aria-label={stop.label}
+              loading={stop.stopping}
+              onClick={() => void stop.now()}
+            >
+              <IconPlayerStopFilled size={16} />
+            </ActionIcon>
+          </Tooltip>
         ) : (
           <Tooltip label={strings.chat.hint} openDelay={600}>
-            <ActionIcon type="submit" size={36} radius="xl" aria-label={strings.chat.send} disabled={!ready}>
+            <ActionIcon
+              className={classes.send}
+              type="submit"
+              size={36}
+              radius="xl"
+              aria-label={strings.chat.send}
+              disabled={!ready}
+            >
               <IconArrowUp size={20} />
             </ActionIcon>
           </Tooltip>
@@ -89,13 +146,50 @@ export function Composer({ thread, busy, choice, onSend }: Props) {
   );
 }
 
+function AttachButton({ onFiles }: { onFiles: (files: Iterable<File>) => void }) {
+  const input = useRef<HTMLInputElement>(null);
+  const label = strings.chat.files.attach;
+  return (
+    <>
+      <input
+        ref={input}
+        type="file"
+        hidden
+        multiple
+        accept={accepted}
+        aria-label={label}
+        onChange={(event) => {
+          onFiles([...(event.currentTarget.files ?? [])]);
+          // So that the same file can be chosen again.
+          event.currentTarget.value = "";
+        }}
+      />
+      <Tooltip label={label}>
+        <ActionIcon
+          variant="subtle"
+          color="gray"
+          size={32}
+          radius="xl"
+          aria-label={label}
+          onClick={() => input.current?.click()}
+        >
+          <IconPaperclip size={18} />
+        </ActionIcon>
+      </Tooltip>
+    </>
+  );
+}
+
 /** Stops the reply at the server; the stream then ends by itself, with everything that was written kept. */
-function StopButton({ thread }: { thread: Thread }) {
+function useStop(conversationId: string) {
   const [stopping, setStopping] = useState(false);
-  const stop = async () => {
+  const now = async () => {
+    if (stopping) {
+      return;
+    }
     setStopping(true);
     try {
-      await stopReply(thread.id);
+      await stopReply(conversationId);
     } catch (error) {
       noteFailure(error);
       if (error instanceof Problem && error.code !== "not_found") {
@@ -104,20 +198,5 @@ function StopButton({ thread }: { thread: Thread }) {
     }
     setStopping(false);
   };
-  const label = stopping ? strings.chat.stopping : strings.chat.stop;
-  return (
-    <Tooltip label={label}>
-      <ActionIcon
-        size={36}
-        radius="xl"
-        variant="filled"
-        color="gray"
-        aria-label={label}
-        loading={stopping}
-        onClick={() => void stop()}
-      >
-        <IconPlayerStopFilled size={16} />
-      </ActionIcon>
-    </Tooltip>
-  );
+  return { now, stopping, label: stopping ? strings.chat.stopping : strings.chat.stop };
 }

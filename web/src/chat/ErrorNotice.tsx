@@ -1,7 +1,10 @@
 import { Alert, Button, Group, Text } from "@mantine/core";
+import { useEffect, useState } from "react";
 import type { Problem } from "~/api/problem";
 import { strings } from "~/strings";
-import { getDraft } from "./drafts";
+import { useActions } from "./actions";
+import classes from "./chat.module.css";
+import { type Draft, getDraft, isEmptyDraft } from "./drafts";
 import type { Thread } from "./thread";
 
 const s = strings.chat.errors;
@@ -11,33 +14,40 @@ const titles: Record<string, string> = {
   quota_month: s.quotaMonth,
   rate_limited: s.rate,
   run_active: s.running,
+  busy: s.busy,
+  unavailable: s.away,
 };
 
 interface Props {
   problem: Problem;
   thread: Thread;
-  onRegenerate: () => void;
-  onSend: (text: string) => void;
+  onSend: (draft: Draft) => void;
 }
 
-/** Why there is no reply, told apart: an allowance used up, too fast, no connection, or a reply that failed. */
-export function ErrorNotice({ problem, thread, onRegenerate, onSend }: Props) {
-  const patience = problem.status === 429;
+/** Why there is no reply, told apart: an allowance used up, too fast, a server that is away, or a reply that failed. */
+export function ErrorNotice({ problem, thread, onSend }: Props) {
+  const { regenerate, submitDecisions } = useActions();
+  const patience = problem.status === 429 || problem.status === 503;
   const quota = problem.code === "quota_day" || problem.code === "quota_month";
-  const draft = getDraft(thread.draftKey);
+  const seconds = useCountdown(problem);
 
   const retry = () => {
-    if (problem.code === "offline") {
-      thread.refresh().catch(() => undefined);
-    } else if (draft !== "" && problem.status >= 400) {
+    const draft = getDraft(thread.draftKey);
+    thread.chat.clearError();
+    // What the server refused is a draft again; what failed after that has its message at the server.
+    if (problem.status >= 400 && !isEmptyDraft(draft)) {
       onSend(draft);
+    } else if (problem.status >= 400 && thread.decisionsWaiting) {
+      submitDecisions();
     } else {
-      onRegenerate();
+      regenerate();
     }
   };
   return (
     <Alert
-      color={patience ? "orange" : "red"}
+      className={classes.notice}
+      data-tone={patience ? undefined : "error"}
+      color="gray"
       title={titles[problem.code] ?? problem.title}
       role="alert"
       mb="sm"
@@ -49,25 +59,35 @@ export function ErrorNotice({ problem, thread, onRegenerate, onSend }: Props) {
         <div>
           <Text size="sm">{problem.detail}</Text>
           {problem.fields.map((field) => (
-            <Text key={field.path} size="sm" c="dimmed">
+            <Text key={`${field.path} ${field.message}`} size="sm" c="dimmed">
               {field.path} {field.message}
             </Text>
           ))}
-          {!quota && problem.retryAfter !== undefined && (
-            <Text size="sm">{strings.problems.retryIn(problem.retryAfter)}</Text>
-          )}
           {problem.requestId && (
             <Text size="xs" c="dimmed">
               {strings.problems.reference(problem.requestId)}
             </Text>
           )}
         </div>
-        {!quota && (
-          <Button size="xs" variant="default" onClick={retry}>
-            {strings.problems.tryAgain}
+        {!quota && problem.code !== "run_active" && (
+          <Button size="xs" variant="default" onClick={retry} disabled={seconds > 0}>
+            {seconds > 0 ? strings.problems.retryIn(seconds) : strings.problems.tryAgain}
           </Button>
         )}
       </Group>
     </Alert>
   );
+}
+
+/** Seconds until the server wants to be asked again. */
+function useCountdown(problem: Problem): number {
+  const [left, setLeft] = useState(problem.retryAfter ?? 0);
+  useEffect(() => {
+    const end = Date.now() + (problem.retryAfter ?? 0) * 1000;
+    const tick = () => setLeft(Math.max(0, Math.ceil((end - Date.now()) / 1000)));
+    tick();
+    const timer = setInterval(tick, 1000);
+    return () => clearInterval(timer);
+  }, [problem]);
+  return left;
 }

@@ -7,14 +7,16 @@ interface Props {
   label: ReactNode;
   /** Something is still going on in here. */
   busy?: boolean;
+  /** It went wrong in here. */
+  failed?: boolean;
   children: ReactNode;
 }
 
 /** A line that opens to show more. */
-export function Fold({ icon, label, busy, children }: Props) {
+export function Fold({ icon, label, busy, failed, children }: Props) {
   return (
     <details className={classes.fold}>
-      <summary data-busy={busy || undefined}>
+      <summary data-busy={busy || undefined} data-failed={failed || undefined}>
         {icon}
         <span>{label}</span>
         <IconChevronRight size={14} className={classes.chevron} aria-hidden />

@@ -5,7 +5,7 @@ import classes from "./chat.module.css";
 /** The page before the first message: a question, and some beginnings to try. */
 export function Greeting({ onPick }: { onPick: (prompt: string) => void }) {
   return (
-    <div className={classes.greeting}>
+    <div className={classes.greeting} id="main" tabIndex={-1}>
       <div className={classes.column}>
         <Title order={1} size="h2" ta="center" mb="xl">
           {strings.chat.greeting}

@@ -1,10 +1,21 @@
 import { ActionIcon, CopyButton, Tooltip } from "@mantine/core";
 import { IconCheck, IconCopy, IconPhoto } from "@tabler/icons-react";
-import type { ComponentProps, ReactNode } from "react";
-import { type Components, Streamdown } from "streamdown";
+import { type ComponentProps, lazy, type ReactNode, Suspense } from "react";
+import remarkMath from "remark-math";
+import { type Components, type PluginConfig, Streamdown } from "streamdown";
 import { hostOf, isOwnImage, safeLink } from "~/lib/url";
 import { strings } from "~/strings";
+import { CodeText } from "./CodeText";
 import classes from "./markdown.module.css";
+import { delimitMath } from "./math";
+
+// KaTeX, only where there is a formula.
+const Formula = lazy(() => import("./Formula"));
+
+// Formulas stay code until they are drawn: by components of our own, so that nothing has to be parsed as HTML.
+const plugins: PluginConfig = {
+  math: { name: "katex", type: "math", remarkPlugin: remarkMath, rehypePlugin: () => () => {} },
+};
 
 function Link({ href, children }: ComponentProps<"a">) {
   const safe = safeLink(href);
@@ -39,9 +50,20 @@ function plainText(children: ReactNode): string {
   return typeof children === "string" || typeof children === "number" ? String(children) : "";
 }
 
+function languageOf(className: string | undefined): string | undefined {
+  return /language-([^\s]+)/.exec(className ?? "")?.[1];
+}
+
 function CodeBlock({ className, children }: ComponentProps<"code">) {
   const code = plainText(children).replace(/\n$/, "");
-  const language = /language-([^\s]+)/.exec(className ?? "")?.[1];
+  const language = languageOf(className);
+  if (language === "math") {
+    return (
+      <Suspense fallback={<div className={classes.formula}>{code}</div>}>
+        <Formula tex={code} display />
+      </Suspense>
+    );
+  }
   return (
     <div className={classes.block}>
       <div className={classes.bar}>
@@ -61,40 +83,58 @@ function CodeBlock({ className, children }: ComponentProps<"code">) {
       </div>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a box that scrolls must be reachable by keyboard */}
       <pre tabIndex={0}>
-        <code>{code}</code>
+        <code>
+          <CodeText code={code} language={language} />
+        </code>
       </pre>
     </div>
   );
 }
 
+function InlineCode({ className, children }: ComponentProps<"code">) {
+  if (languageOf(className) === "math") {
+    const tex = plainText(children);
+    return (
+      <Suspense fallback={<code>{tex}</code>}>
+        <Formula tex={tex} />
+      </Suspense>
+    );
+  }
+  return <code>{children}</code>;
+}
+
 function Table({ children }: ComponentProps<"table">) {
   return (
-    <div className={classes.table}>
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: a box that scrolls must be reachable by keyboard
+    <section className={classes.table} tabIndex={0} aria-label={strings.chat.table}>
       <table>{children}</table>
-    </div>
+    </section>
   );
+}
+
+/** A box of a task list, which only shows. */
+function Task({ checked }: ComponentProps<"input">) {
+  return (
+    <input
+      type="checkbox"
+      checked={checked ?? false}
+      readOnly
+      disabled
+      aria-label={checked ? strings.chat.taskDone : strings.chat.taskOpen}
+    />
+  );
+}
+
+/** A heading below those of the page, which are the conversation's and the messages'. */
+function heading(Tag: "h3" | "h4", level: number) {
+  return function Heading({ children }: { children?: ReactNode }) {
+    return <Tag className={classes[`h${level}`]}>{children}</Tag>;
+  };
 }
 
 /** An element without the classes that Streamdown would give it: our own style sheet sees to these. */
 function bare(
-  Tag:
-    | "h1"
-    | "h2"
-    | "h3"
-    | "h4"
-    | "h5"
-    | "h6"
-    | "p"
-    | "ul"
-    | "li"
-    | "blockquote"
-    | "hr"
-    | "strong"
-    | "thead"
-    | "tbody"
-    | "tr"
-    | "sup"
-    | "sub",
+  Tag: "p" | "ul" | "li" | "blockquote" | "hr" | "strong" | "thead" | "tbody" | "tr" | "sup" | "sub",
 ) {
   return function Bare({ children }: { children?: ReactNode }) {
     return Tag === "hr" ? <hr /> : <Tag>{children}</Tag>;
@@ -112,33 +152,22 @@ const components = {
   a: Link,
   img: Image,
   code: CodeBlock,
-  inlineCode: ({ children }: ComponentProps<"code">) => <code>{children}</code>,
+  inlineCode: InlineCode,
+  input: Task,
+  h1: heading("h3", 1),
+  h2: heading("h3", 2),
+  h3: heading("h3", 3),
+  h4: heading("h4", 4),
+  h5: heading("h4", 5),
+  h6: heading("h4", 6),
   table: Table,
   ol: ({ children, start }: ComponentProps<"ol">) => <ol start={start}>{children}</ol>,
   th: cell("th"),
   td: cell("td"),
   ...Object.fromEntries(
-    (
-      [
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "p",
-        "ul",
-        "li",
-        "blockquote",
-        "hr",
-        "strong",
-        "thead",
-        "tbody",
-        "tr",
-        "sup",
-        "sub",
-      ] as const
-    ).map((tag) => [tag, bare(tag)]),
+    (["p", "ul", "li", "blockquote", "hr", "strong", "thead", "tbody", "tr", "sup", "sub"] as const).map(
+      (tag) => [tag, bare(tag)],
+    ),
   ),
 } as Components;
 
@@ -151,8 +180,9 @@ export default function Markdown({ text, streaming }: { text: string; streaming:
       parseIncompleteMarkdown={streaming}
       components={components}
       controls={false}
+      plugins={plugins}
     >
-      {text}
+      {delimitMath(text)}
     </Streamdown>
   );
 }

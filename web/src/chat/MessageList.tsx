@@ -1,31 +1,36 @@
-import { ActionIcon, Button, Loader } from "@mantine/core";
-import { notifications } from "@mantine/notifications";
+import { ActionIcon, Button, Loader, VisuallyHidden } from "@mantine/core";
 import { IconArrowDown } from "@tabler/icons-react";
-import type { ChatStatus } from "ai";
-import { useLayoutEffect, useRef, useState } from "react";
-import { Problem } from "~/api/problem";
-import { noteFailure } from "~/api/queryClient";
+import { useQueryClient } from "@tanstack/react-query";
+import { useLayoutEffect } from "react";
+import { findConversation } from "~/api/conversations";
 import { strings } from "~/strings";
 import classes from "./chat.module.css";
 import { MessageView } from "./MessageView";
 import type { ChatMessage } from "./message";
 import type { Thread } from "./thread";
+import { useOlder } from "./useOlder";
 import { useStickToBottom } from "./useStickToBottom";
 
 interface Props {
   thread: Thread;
   messages: ChatMessage[];
-  status: ChatStatus;
-  /** Absent while something else offers to try again. */
-  onRegenerate?: () => void;
+  /** A reply is being written, or taken up again. */
+  busy: boolean;
+  /** The reply has not begun yet. */
+  waiting: boolean;
+  /** Something else offers to try again. */
+  failed: boolean;
 }
 
+// The newest messages are always laid out; those above only when they come near the screen.
+const near = 6;
+
 /** The messages, newest at the bottom; follows a growing reply until the reader scrolls away. */
-export function MessageList({ thread, messages, status, onRegenerate }: Props) {
+export function MessageList({ thread, messages, busy, waiting, failed }: Props) {
   const { scroller, content, atBottom, toBottom } = useStickToBottom();
-  const busy = status === "submitted" || status === "streaming";
+  const title = useTitle(thread.id);
+  const older = useOlder(thread, scroller, messages[0]?.id);
   const last = messages.at(-1);
-  const firstId = messages[0]?.id;
   const lastId = last?.id;
   const mine = last?.role === "user";
 
@@ -36,38 +41,44 @@ export function MessageList({ thread, messages, status, onRegenerate }: Props) {
     }
   }, [lastId, mine]);
 
-  // Older messages come in above: what was being read stays where it is.
-  const fromBottom = useRef<number>(undefined);
-  const keepPlace = () => {
-    const box = scroller.current;
-    fromBottom.current = box ? box.scrollHeight - box.scrollTop : undefined;
-  };
-  // biome-ignore lint/correctness/useExhaustiveDependencies: runs when another message has become the first.
-  useLayoutEffect(() => {
-    const box = scroller.current;
-    if (box && fromBottom.current !== undefined) {
-      box.scrollTop = box.scrollHeight - fromBottom.current;
-      fromBottom.current = undefined;
-    }
-  }, [firstId]);
-
   return (
-    <div className={classes.scroller} ref={scroller} tabIndex={-1} id="conversation">
-      <div className={classes.column} ref={content} role="log" aria-busy={busy}>
-        <OlderButton thread={thread} onLoad={keepPlace} />
-        {messages.map((message) => (
-          <MessageView
-            key={message.id}
-            message={message}
-            streaming={busy && message.id === lastId}
-            onRegenerate={!busy && message.id === lastId ? onRegenerate : undefined}
-          />
-        ))}
-        {status === "submitted" && (
-          <div className={classes.waiting} role="status" aria-label={strings.chat.waiting}>
-            <Loader type="dots" size="sm" />
-          </div>
-        )}
+    <div className={classes.listBox}>
+      <div className={classes.scroller} ref={scroller} tabIndex={-1} id="main">
+        <div className={classes.column} ref={content} role="log" aria-busy={busy}>
+          <VisuallyHidden component="h1">{title || strings.list.untitled}</VisuallyHidden>
+          {older.more && (
+            <div ref={older.sentinel} className={classes.older}>
+              {older.failed ? (
+                <Button variant="subtle" size="compact-sm" onClick={older.load}>
+                  {strings.chat.olderFailed} {strings.problems.tryAgain}
+                </Button>
+              ) : (
+                <Loader size="sm" type="dots" role="status" aria-label={strings.chat.olderLoading} />
+              )}
+            </div>
+          )}
+          {messages.map((message, index) => (
+            <div
+              key={message.id}
+              className={classes.item}
+              data-far={index < messages.length - near || undefined}
+              data-message={message.id}
+            >
+              <MessageView
+                message={message}
+                streaming={busy && message.id === lastId && !mine}
+                last={message.id === lastId}
+                busy={busy}
+                failed={failed}
+              />
+            </div>
+          ))}
+          {waiting && (
+            <div className={classes.waiting} role="status" aria-label={strings.chat.waiting}>
+              <Loader type="dots" size="sm" />
+            </div>
+          )}
+        </div>
       </div>
       {!atBottom && (
         <ActionIcon
@@ -76,7 +87,9 @@ export function MessageList({ thread, messages, status, onRegenerate }: Props) {
           radius="xl"
           size="lg"
           aria-label={strings.chat.toNewest}
-          onClick={() => toBottom("smooth")}
+          onClick={() =>
+            toBottom(matchMedia("(prefers-reduced-motion: reduce)").matches ? "instant" : "smooth")
+          }
         >
           <IconArrowDown size={18} />
         </ActionIcon>
@@ -85,33 +98,7 @@ export function MessageList({ thread, messages, status, onRegenerate }: Props) {
   );
 }
 
-/** Loads the page before. */
-function OlderButton({ thread, onLoad }: { thread: Thread; onLoad: () => void }) {
-  const [loading, setLoading] = useState(false);
-  if (!thread.older) {
-    return null;
-  }
-  const load = async () => {
-    setLoading(true);
-    onLoad();
-    try {
-      await thread.showOlder();
-    } catch (error) {
-      noteFailure(error);
-      const message = error instanceof Problem ? error.detail : undefined;
-      notifications.show({ color: "red", title: strings.chat.olderFailed, message });
-    }
-    setLoading(false);
-  };
-  return (
-    <Button
-      variant="subtle"
-      size="compact-sm"
-      loading={loading}
-      onClick={() => void load()}
-      className={classes.older}
-    >
-      {strings.chat.older}
-    </Button>
-  );
+/** What the conversation is called, where the list of them knows it. */
+function useTitle(id: string): string | undefined {
+  return findConversation(useQueryClient(), id)?.title;
 }

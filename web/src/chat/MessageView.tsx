@@ -1,80 +1,155 @@
-import { Text, VisuallyHidden } from "@mantine/core";
+import { Button, Text, VisuallyHidden } from "@mantine/core";
+import { IconArrowForward, IconInfoCircle } from "@tabler/icons-react";
 import { memo } from "react";
+import { useCell } from "~/lib/cell";
 import { strings } from "~/strings";
+import { useActions } from "./actions";
+import { pendingApprovals } from "./approvals";
 import classes from "./chat.module.css";
+import { EditForm } from "./EditForm";
+import { FilePart } from "./FilePart";
 import { MessageActions } from "./MessageActions";
-import { type ChatMessage, textOf } from "./message";
+import { type ChatMessage, filesOf, textOf } from "./message";
 import { PartView } from "./PartView";
 import { Sources } from "./Sources";
 
 interface Props {
   message: ChatMessage;
+  /** It is being written. */
   streaming: boolean;
-  /** Given for the newest message while no reply is being written. */
-  onRegenerate?: () => void;
+  /** It is the newest one. */
+  last: boolean;
+  /** A reply is being written in this conversation, so nothing else can be begun. */
+  busy: boolean;
+  /** Something else offers to try again. */
+  failed: boolean;
 }
 
 /** One message: what the user said in a bubble, a reply as plain text with its parts in order. */
-export const MessageView = memo(
-  function MessageView({ message, streaming, onRegenerate }: Props) {
-    if (message.role === "user") {
-      return (
+export const MessageView = memo(function MessageView(props: Props) {
+  return props.message.role === "user" ? <Mine {...props} /> : <Reply {...props} />;
+});
+
+function Mine({ message, last, busy, failed }: Props) {
+  const { thread, regenerate } = useActions();
+  const editing = useCell(thread.editing) === message.id;
+  const text = textOf(message);
+  const files = filesOf(message);
+  return (
+    <article className={classes.mine} data-editing={editing || undefined}>
+      <VisuallyHidden component="h2">{strings.chat.you}</VisuallyHidden>
+      {files.length > 0 && (
+        <div className={classes.mineFiles}>
+          {files.map((part) => (
+            <FilePart key={part.url} part={part} />
+          ))}
+        </div>
+      )}
+      {editing ? (
+        <EditForm message={message} />
+      ) : (
         <>
-          <article className={classes.mine}>
-            <VisuallyHidden>{strings.chat.you}</VisuallyHidden>
-            <div className={classes.bubble}>{textOf(message)}</div>
-          </article>
-          {onRegenerate && <MessageActions text="" onRegenerate={onRegenerate} always />}
+          {text !== "" && <div className={classes.bubble}>{text}</div>}
+          <MessageActions
+            message={message}
+            text={text}
+            busy={busy}
+            onEdit={busy ? undefined : () => thread.editing.set(message.id)}
+            onRegenerate={last && !busy && !failed ? () => regenerate() : undefined}
+            always={last && !busy && !failed}
+          />
         </>
-      );
-    }
-    const note = streaming ? undefined : ending(message);
-    return (
-      <article className={classes.reply} aria-busy={streaming}>
-        <VisuallyHidden>{strings.chat.assistant}</VisuallyHidden>
-        {message.parts.map((part, index) => (
+      )}
+    </article>
+  );
+}
+
+function Reply({ message, streaming, last, busy, failed }: Props) {
+  const { regenerate } = useActions();
+  const over = !streaming;
+  return (
+    <article className={classes.reply} aria-busy={streaming}>
+      <VisuallyHidden component="h2">{strings.chat.assistant}</VisuallyHidden>
+      {message.parts.map((part, index) => (
+        <PartView
           // Parts are only ever appended, so the place is an identity.
           // biome-ignore lint/suspicious/noArrayIndexKey: see above
-          <PartView key={index} part={part} streaming={streaming && index === message.parts.length - 1} />
-        ))}
-        <Sources parts={message.parts} />
-        {note && (
-          <Text size="sm" c="dimmed" fs="italic">
-            {note}
-          </Text>
-        )}
-        {!streaming && (
-          <MessageActions
-            text={textOf(message)}
-            onRegenerate={onRegenerate}
-            always={onRegenerate !== undefined}
-          />
-        )}
-      </article>
-    );
-  },
-  (before, after) =>
-    before.message === after.message &&
-    before.streaming === after.streaming &&
-    (before.onRegenerate === undefined) === (after.onRegenerate === undefined),
-);
+          key={index}
+          part={part}
+          growing={streaming && index === message.parts.length - 1}
+          streaming={streaming}
+          answerable={last && !busy}
+        />
+      ))}
+      <Sources parts={message.parts} />
+      {over && <Ending message={message} offer={last && !busy && !failed} />}
+      {streaming && <div className={classes.actions} />}
+      {over && !(last && pendingApprovals(message).length > 0) && (
+        <MessageActions
+          message={message}
+          text={textOf(message)}
+          busy={busy}
+          onRegenerate={busy || failed ? undefined : () => regenerate(message.id)}
+          always={last && !busy}
+        />
+      )}
+    </article>
+  );
+}
 
-/** Says so when a reply did not come to its own end. */
-function ending({ metadata }: ChatMessage): string | undefined {
+/** Says so when a reply did not come to its own end, and what was not available to it. */
+function Ending({ message, offer }: { message: ChatMessage; offer: boolean }) {
+  const { goOn } = useActions();
+  const note = endingOf(message);
+  const notices = message.metadata?.notices ?? [];
+  return (
+    <>
+      {notices.length > 0 && (
+        <ul className={classes.notices} aria-label={strings.chat.notices}>
+          {notices.map((notice) => (
+            <li key={notice}>
+              <IconInfoCircle size={15} aria-hidden /> {notice}
+            </li>
+          ))}
+        </ul>
+      )}
+      {note && (
+        <div className={classes.ending}>
+          <Text size="sm" c="dimmed">
+            {note.text}
+          </Text>
+          {note.goesOn && offer && (
+            <Button
+              size="compact-sm"
+              variant="light"
+              leftSection={<IconArrowForward size={15} />}
+              onClick={goOn}
+            >
+              {strings.chat.continue}
+            </Button>
+          )}
+        </div>
+      )}
+    </>
+  );
+}
+
+/** How a reply ended, where it did not come to its own end, and whether it makes sense to ask for the rest. */
+export function endingOf({ metadata }: ChatMessage): { text: string; goesOn: boolean } | undefined {
   const s = strings.chat;
   switch (metadata?.status) {
     case "aborted":
-      return s.stopped;
+      return { text: s.stopped, goesOn: true };
     case "interrupted":
-      return metadata.finishReason === "length" ? s.cutShort : s.interrupted;
+      return { text: metadata.finishReason === "length" ? s.cutShort : s.interrupted, goesOn: true };
     case "failed":
-      return s.failedReply;
+      return { text: s.failedReply, goesOn: false };
   }
   switch (metadata?.finishReason) {
     case "length":
-      return s.cutShort;
+      return { text: s.cutShort, goesOn: true };
     case "content-filter":
-      return s.filtered;
+      return { text: s.filtered, goesOn: false };
   }
   return undefined;
 }

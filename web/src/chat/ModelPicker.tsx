@@ -1,47 +1,83 @@
 import { Button, Menu, Text } from "@mantine/core";
-import { IconBrain, IconCheck, IconChevronDown } from "@tabler/icons-react";
+import { IconBrain, IconCheck, IconChevronDown, IconKey } from "@tabler/icons-react";
+import { Link } from "@tanstack/react-router";
+import type { Model } from "~/api/types";
 import { strings } from "~/strings";
 import classes from "./chat.module.css";
 import type { Choice } from "./useModelChoice";
 
 const s = strings.models;
 
-/** Picks the model that answers. Those that cannot be used say why. */
+/** Picks the model that answers. Those that cannot be used come last, and say why. */
 export function ModelPicker({ choice }: { choice: Choice }) {
-  const { models, model, pick } = choice;
-  const label = models === undefined ? s.loading : (model?.name ?? s.none);
+  const { models = [], model, pick } = choice;
+  const label = choice.models === undefined ? s.loading : (model?.name ?? s.none);
+  const lacking = models.filter(({ available }) => !available);
+  const keyHelps = lacking.some(({ lack }) => lack !== "provider_not_configured");
   return (
-    <Menu position="top-start" width={300} withinPortal>
+    <Menu position="top-start" width={320} withinPortal>
       <Menu.Target>
         <Button
           variant="subtle"
           color="gray"
           size="compact-sm"
+          className={classes.pick}
           rightSection={<IconChevronDown size={14} />}
           aria-label={`${s.pick}: ${label}`}
         >
           {label}
         </Button>
       </Menu.Target>
-      <Menu.Dropdown mah="60vh" style={{ overflowY: "auto" }}>
-        {models?.map((m) => (
-          <Menu.Item
-            key={m.id}
-            disabled={!m.available}
-            className={classes.model}
-            onClick={() => pick(m)}
-            rightSection={m.id === model?.id ? <IconCheck size={16} /> : undefined}
-          >
-            <Text size="sm" fw={500} c={m.available ? undefined : "dimmed"}>
-              {m.name}
-            </Text>
-            <Text size="xs" c="dimmed">
-              {m.available ? m.description : (m.reason ?? s.unavailable)}
-            </Text>
-          </Menu.Item>
-        ))}
+      <Menu.Dropdown>
+        <div className={classes.models}>
+          {models
+            .filter(({ available }) => available)
+            .map((m) => (
+              <Menu.Item
+                key={m.id}
+                className={classes.model}
+                onClick={() => pick(m)}
+                rightSection={m.id === model?.id ? <IconCheck size={16} /> : undefined}
+                aria-current={m.id === model?.id || undefined}
+              >
+                <Names model={m} note={m.description} />
+              </Menu.Item>
+            ))}
+          {lacking.length > 0 && (
+            <>
+              <Menu.Divider />
+              <Menu.Label>{s.unavailable}</Menu.Label>
+              {lacking.map((m) => (
+                <Menu.Item key={m.id} disabled className={classes.model}>
+                  <Names model={m} note={m.reason} />
+                </Menu.Item>
+              ))}
+            </>
+          )}
+        </div>
+        {keyHelps && (
+          <>
+            <Menu.Divider />
+            <Menu.Item component={Link} to="/settings/keys" leftSection={<IconKey size={16} />}>
+              {s.addKey}
+            </Menu.Item>
+          </>
+        )}
       </Menu.Dropdown>
     </Menu>
+  );
+}
+
+function Names({ model, note }: { model: Model; note: string | undefined }) {
+  return (
+    <>
+      <Text size="sm" fw={500} c={model.available ? undefined : "dimmed"}>
+        {model.name}
+      </Text>
+      <Text size="xs" c="dimmed">
+        {note}
+      </Text>
+    </>
   );
 }
 
@@ -60,6 +96,7 @@ export function EffortPicker({ choice }: { choice: Choice }) {
           variant="subtle"
           color="gray"
           size="compact-sm"
+          className={classes.pick}
           leftSection={<IconBrain size={15} />}
           aria-label={`${s.effort}: ${name(effort)}`}
         >
@@ -73,6 +110,7 @@ export function EffortPicker({ choice }: { choice: Choice }) {
             key={value ?? ""}
             onClick={() => pickEffort(value)}
             rightSection={value === effort ? <IconCheck size={16} /> : undefined}
+            aria-current={value === effort || undefined}
           >
             {name(value)}
           </Menu.Item>

@@ -16,7 +16,7 @@ export function Sources({ parts }: { parts: ChatPart[] }) {
     return null;
   }
   return (
-    <ul className={classes.sources} aria-label={strings.chat.sources}>
+    <ol className={classes.sources} aria-label={strings.chat.sources}>
       {[...sources].map(([href, title]) => (
         <li key={href}>
           <a href={href} target="_blank" rel="noopener noreferrer">
@@ -24,6 +24,6 @@ export function Sources({ parts }: { parts: ChatPart[] }) {
           </a>
         </li>
       ))}
-    </ul>
+    </ol>
   );
 }

@@ -1,33 +1,74 @@
-// What was typed and not sent, by conversation. It outlives reloads and signing in again, but not the tab.
+// What was typed or attached and not sent, by conversation. It outlives reloads, signing in again and the tab, but not
+// signing out. Each user has drafts of their own, so that the next one on this computer sees none of them.
 import { useSyncExternalStore } from "react";
+import { queryClient } from "~/api/queryClient";
+import { sessionQuery } from "~/api/session";
 
+/** A file that the server has, and no message yet. */
+export interface DraftFile {
+  id: string;
+  name: string;
+  mediaType: string;
+  size: number;
+  url: string;
+}
+
+export interface Draft {
+  text: string;
+  files: DraftFile[];
+}
+
+const empty: Draft = { text: "", files: [] };
+const prefix = "draft:";
 const listeners = new Set<() => void>();
-const memory = new Map<string, string>();
-const storageKey = (id: string) => `draft:${id}`;
+const memory = new Map<string, Draft>();
 
 /** The key of the chat that is not a conversation yet. */
 export const newChatDraft = "new";
 
-export function getDraft(id: string): string {
-  let text = memory.get(id);
-  if (text === undefined) {
-    try {
-      text = sessionStorage.getItem(storageKey(id)) ?? "";
-    } catch {
-      text = "";
-    }
-    memory.set(id, text);
-  }
-  return text;
+/** The key under which a changed version of a message is kept while it is written. */
+export const editDraft = (messageId: string) => `edit-${messageId}`;
+
+/** The key under which a message is kept from being sent until the server has it. */
+export const outboxDraft = (conversationId: string) => `sent-${conversationId}`;
+
+function storageKey(id: string): string {
+  const user = queryClient.getQueryData(sessionQuery.queryKey)?.user.id ?? "";
+  return `${prefix}${user}:${id}`;
 }
 
-export function setDraft(id: string, text: string): void {
-  memory.set(id, text);
+function read(key: string): Draft {
   try {
-    if (text === "") {
-      sessionStorage.removeItem(storageKey(id));
+    const value = JSON.parse(localStorage.getItem(key) ?? "null");
+    return typeof value?.text === "string" && Array.isArray(value.files) ? value : empty;
+  } catch {
+    return empty;
+  }
+}
+
+export function isEmptyDraft(draft: Draft): boolean {
+  return draft.text.trim() === "" && draft.files.length === 0;
+}
+
+export function getDraft(id: string): Draft {
+  const key = storageKey(id);
+  let draft = memory.get(key);
+  if (draft === undefined) {
+    draft = read(key);
+    memory.set(key, draft);
+  }
+  return draft;
+}
+
+export function setDraft(id: string, change: Partial<Draft>): void {
+  const key = storageKey(id);
+  const draft = { ...getDraft(id), ...change };
+  memory.set(key, draft);
+  try {
+    if (draft.text === "" && draft.files.length === 0) {
+      localStorage.removeItem(key);
     } else {
-      sessionStorage.setItem(storageKey(id), text);
+      localStorage.setItem(key, JSON.stringify(draft));
     }
   } catch {
     // Storage is full or switched off: the draft lives as long as the page.
@@ -37,12 +78,40 @@ export function setDraft(id: string, text: string): void {
   }
 }
 
+export function clearDraft(id: string): void {
+  setDraft(id, empty);
+}
+
+/** Gives a draft back what was taken from it. What has been typed meanwhile stays, below. */
+export function restoreDraft(id: string, draft: Draft): void {
+  const now = getDraft(id);
+  const text =
+    now.text.trim() === "" || now.text === draft.text ? draft.text : `${draft.text}\n\n${now.text}`;
+  const files = [
+    ...draft.files,
+    ...now.files.filter((file) => !draft.files.some(({ id }) => id === file.id)),
+  ];
+  setDraft(id, { text, files });
+}
+
+/** Removes all drafts from this browser: somebody signs out. */
+export function forgetDrafts(): void {
+  memory.clear();
+  try {
+    for (const key of Object.keys(localStorage).filter((name) => name.startsWith(prefix))) {
+      localStorage.removeItem(key);
+    }
+  } catch {
+    // There were none.
+  }
+}
+
 function subscribe(listener: () => void): () => void {
   listeners.add(listener);
   return () => listeners.delete(listener);
 }
 
-export function useDraft(id: string): [string, (text: string) => void] {
-  const text = useSyncExternalStore(subscribe, () => getDraft(id));
-  return [text, (next) => setDraft(id, next)];
+export function useDraft(id: string): [Draft, (change: Partial<Draft>) => void] {
+  const draft = useSyncExternalStore(subscribe, () => getDraft(id));
+  return [draft, (change) => setDraft(id, change)];
 }

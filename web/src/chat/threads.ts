@@ -1,10 +1,12 @@
 // The conversations that this page has opened. A reply goes on being read while another conversation is looked at.
-import "~/lib/noEval";
+import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
+import { findConversation } from "~/api/conversations";
 import { fetchMessages } from "~/api/messages";
-import { Problem } from "~/api/problem";
+import { offline, Problem, problemFromBody } from "~/api/problem";
 import { noteFailure } from "~/api/queryClient";
-import { Thread } from "./thread";
+import { onTabs } from "~/lib/tabs";
+import type { Thread } from "./thread";
 
 // Enough to go back and forth without loading; old ones are fetched again.
 const kept = 12;
@@ -29,12 +31,41 @@ export function forgetThread(id: string): void {
   threads.delete(id);
 }
 
+// The chat client is a fifth of what a first visit would load, so it comes after the page is there.
+async function open(id: string, isNew: boolean): Promise<Thread> {
+  const page = isNew ? undefined : fetchMessages(id);
+  // Its failure is met below.
+  page?.catch(() => undefined);
+  const { Thread } = await import("./thread").catch(() => {
+    throw offline();
+  });
+  return keep(threads.get(id) ?? new Thread(id, await page));
+}
+
+const opening = new Map<string, Promise<Thread>>();
+
+/** The conversation of that id; asked for once, whoever asks. */
+function openOnce(id: string, isNew: boolean): Promise<Thread> {
+  const known = threads.get(id);
+  if (known) {
+    return Promise.resolve(keep(known));
+  }
+  const promise = opening.get(id) ?? open(id, isNew).finally(() => opening.delete(id));
+  opening.set(id, promise);
+  return promise;
+}
+
+interface Opened {
+  thread?: Thread;
+  problem?: Problem;
+  retry: () => void;
+  /** The thread as soon as it is there. */
+  whenOpen: () => Promise<Thread>;
+}
+
 /** Gives the conversation of that id, loading it if this page does not have it yet. */
-export function useThread(
-  id: string,
-  isNew: boolean,
-): { thread?: Thread; problem?: Problem; retry: () => void } {
-  const [thread, setThread] = useState(() => threads.get(id) ?? (isNew ? keep(new Thread(id)) : undefined));
+export function useThread(id: string, isNew: boolean): Opened {
+  const [thread, setThread] = useState(() => threads.get(id));
   const [problem, setProblem] = useState<Problem>();
   const [attempt, setAttempt] = useState(0);
 
@@ -43,19 +74,20 @@ export function useThread(
     if (thread) {
       return;
     }
-    const abort = new AbortController();
+    let gone = false;
     setProblem(undefined);
-    fetchMessages(id, undefined, abort.signal)
-      .then((page) => {
-        setThread(keep(new Thread(id, page)));
-      })
-      .catch((error) => {
-        if (error instanceof Problem) {
-          noteFailure(error);
-          setProblem(error);
+    openOnce(id, isNew).then(
+      (opened) => !gone && setThread(opened),
+      (error) => {
+        noteFailure(error);
+        if (!gone) {
+          setProblem(error instanceof Problem ? error : problemFromBody(undefined));
         }
-      });
-    return () => abort.abort();
+      },
+    );
+    return () => {
+      gone = true;
+    };
   }, [id, thread, attempt]);
 
   useEffect(() => {
@@ -75,11 +107,48 @@ export function useThread(
     }
     document.addEventListener("visibilitychange", refresh);
     window.addEventListener("online", refresh);
+    const stopListening = onTabs((news) => {
+      if (news.type !== "list" && news.id === thread.id) {
+        thread.refresh().catch(noteFailure);
+      }
+    });
     return () => {
       document.removeEventListener("visibilitychange", refresh);
       window.removeEventListener("online", refresh);
+      stopListening();
     };
   }, [thread]);
+  useOtherDevices(thread);
 
-  return { thread, problem, retry: () => setAttempt((n) => n + 1) };
+  return {
+    thread,
+    problem,
+    retry: () => setAttempt((n) => n + 1),
+    whenOpen: () => openOnce(id, isNew),
+  };
+}
+
+/** The list, which is asked for every now and then, tells that something happened to the conversation elsewhere. */
+function useOtherDevices(thread: Thread | undefined): void {
+  const cache = useQueryClient();
+  useEffect(() => {
+    if (!thread) {
+      return;
+    }
+    const stateOf = () => {
+      const found = findConversation(cache, thread.id);
+      return found && `${found.updatedAt} ${found.running}`;
+    };
+    let seen = stateOf();
+    return cache.getQueryCache().subscribe(() => {
+      const now = stateOf();
+      if (now !== undefined && now !== seen) {
+        const first = seen === undefined;
+        seen = now;
+        if (!first && !thread.busy) {
+          thread.refresh().catch(noteFailure);
+        }
+      }
+    });
+  }, [thread, cache]);
 }

@@ -1,15 +1,18 @@
 import { notifications } from "@mantine/notifications";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { modelsQuery } from "~/api/models";
+import { shownModels } from "~/api/preferences";
 import { Problem } from "~/api/problem";
 import { settingsQuery, updateSettings } from "~/api/settings";
 import type { Model, Settings } from "~/api/types";
 import { strings } from "~/strings";
+import { currentModel } from "./currentModel";
 import type { ModelChoice } from "./thread";
 
 type Remembered = Partial<Pick<Settings, "defaultModel" | "reasoningEffort">>;
 
 export interface Choice {
+  /** Those to choose from. */
   models?: Model[];
   model?: Model;
   /** Undefined: left to the model. */
@@ -18,15 +21,6 @@ export interface Choice {
   request: ModelChoice;
   pick: (model: Model) => void;
   pickEffort: (effort: string | undefined) => void;
-}
-
-/** The model that answers next: the chosen one while it can be used, else the server's own choice. */
-export function currentModel(
-  models: Model[] | undefined,
-  chosen: string | null | undefined,
-): Model | undefined {
-  const usable = models?.filter((model) => model.available);
-  return usable?.find((m) => m.id === chosen) ?? usable?.find((m) => m.default) ?? usable?.[0];
 }
 
 /** Which model answers and how much it thinks. A choice is remembered in the settings. */
@@ -52,7 +46,7 @@ export function useModelChoice(): Choice {
   const model = currentModel(models, settings?.defaultModel);
   const effort = model?.efforts.find((e) => e === settings?.reasoningEffort);
   return {
-    models,
+    models: models && shownModels(models, settings, model?.id),
     model,
     effort,
     request: { modelId: model?.id, ...(effort ? { reasoningEffort: effort } : {}) },

@@ -13,7 +13,11 @@ export function useStickToBottom() {
   const toBottom = useCallback((behavior: ScrollBehavior = "instant") => {
     const box = scroller.current;
     stuck.current = true;
-    box?.scrollTo({ top: box.scrollHeight, behavior });
+    if (box) {
+      // Over a long way, what comes into sight gets its size only then, and the end moves.
+      const far = box.scrollHeight - box.scrollTop > 3 * box.clientHeight;
+      box.scrollTo({ top: box.scrollHeight, behavior: far ? "instant" : behavior });
+    }
   }, []);
 
   useEffect(() => {
@@ -23,8 +27,9 @@ export function useStickToBottom() {
       return;
     }
     let lastTop = box.scrollTop;
+    const isNear = () => box.scrollHeight - box.scrollTop - box.clientHeight < slack;
     const onScroll = () => {
-      const near = box.scrollHeight - box.scrollTop - box.clientHeight < slack;
+      const near = isNear();
       // Only scrolling up lets go: content that grows also moves the end away.
       if (near) {
         stuck.current = true;
@@ -38,6 +43,9 @@ export function useStickToBottom() {
       if (stuck.current) {
         box.scrollTop = box.scrollHeight;
       }
+      // What has become shorter may fit.
+      stuck.current ||= isNear();
+      setAtBottom(stuck.current);
     };
     const observer = new ResizeObserver(onResize);
     observer.observe(inner);

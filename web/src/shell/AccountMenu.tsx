@@ -1,9 +1,11 @@
-import { Menu, SegmentedControl, Text, UnstyledButton, useMantineColorScheme } from "@mantine/core";
-import { IconLogout, IconUserCircle } from "@tabler/icons-react";
+import { Menu, UnstyledButton, useMantineColorScheme } from "@mantine/core";
+import { IconKeyboard, IconLogout, IconSettings, IconUserCircle } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
 import { sessionQuery } from "~/api/session";
-import { signOut } from "~/auth/service";
+import { useSignOut } from "~/auth/useSignOut";
 import { strings } from "~/strings";
+import { openDialog } from "./overlays";
 import classes from "./shell.module.css";
 
 const s = strings.shell;
@@ -13,16 +15,7 @@ export function AccountMenu() {
   const { data } = useQuery(sessionQuery);
   const { colorScheme, setColorScheme } = useMantineColorScheme({ keepTransitions: true });
 
-  const leave = async () => {
-    await signOut().catch(() => undefined);
-    try {
-      sessionStorage.clear();
-    } catch {
-      // There was none.
-    }
-    // A whole new page: nothing of this account stays in memory.
-    location.assign("/auth/login");
-  };
+  const leave = useSignOut();
   const email = data?.user.email ?? s.account;
   return (
     <Menu position="top-start" width={256} withinPortal>
@@ -33,24 +26,22 @@ export function AccountMenu() {
         </UnstyledButton>
       </Menu.Target>
       <Menu.Dropdown>
-        <Text size="xs" c="dimmed" px="sm" py={6}>
-          {s.theme}
-        </Text>
-        <SegmentedControl
-          aria-label={s.theme}
-          fullWidth
-          size="xs"
-          mx="xs"
-          mb="xs"
+        <Menu.Label>{s.theme}</Menu.Label>
+        <Menu.RadioGroup
           value={colorScheme}
           onChange={(value) => setColorScheme(value as "light" | "dark" | "auto")}
-          data={[
-            { value: "auto", label: s.auto },
-            { value: "light", label: s.light },
-            { value: "dark", label: s.dark },
-          ]}
-        />
+        >
+          <Menu.RadioItem value="auto">{s.auto}</Menu.RadioItem>
+          <Menu.RadioItem value="light">{s.light}</Menu.RadioItem>
+          <Menu.RadioItem value="dark">{s.dark}</Menu.RadioItem>
+        </Menu.RadioGroup>
         <Menu.Divider />
+        <Menu.Item component={Link} to="/settings" leftSection={<IconSettings size={16} />}>
+          {s.settings}
+        </Menu.Item>
+        <Menu.Item leftSection={<IconKeyboard size={16} />} onClick={() => openDialog("shortcuts")}>
+          {strings.shortcuts.show}
+        </Menu.Item>
         <Menu.Item leftSection={<IconLogout size={16} />} onClick={() => void leave()}>
           {strings.auth.signOut}
         </Menu.Item>

@@ -1,14 +1,15 @@
 import { ActionIcon, Loader, Menu } from "@mantine/core";
-import { useDisclosure } from "@mantine/hooks";
 import { IconArchive, IconDots, IconPencil, IconPin, IconPinnedOff, IconTrash } from "@tabler/icons-react";
 import { Link, useParams } from "@tanstack/react-router";
+import { lazy, Suspense, useRef, useState } from "react";
 import type { Conversation } from "~/api/types";
 import { strings } from "~/strings";
-import { DeleteDialog, RenameDialog } from "./dialogs";
 import classes from "./shell.module.css";
 import { useConversationActions } from "./useConversationActions";
 
 const s = strings.list;
+
+const RenameDialog = lazy(() => import("./RenameDialog"));
 
 /** One conversation in the list, with what can be done to it. */
 export function ConversationItem({ conversation }: { conversation: Conversation }) {
@@ -17,8 +18,8 @@ export function ConversationItem({ conversation }: { conversation: Conversation 
   const title = conversation.title || s.untitled;
   const active = useParams({ strict: false }).conversationId === id;
   const actions = useConversationActions(conversation);
-  const [renaming, rename] = useDisclosure();
-  const [deleting, remove] = useDisclosure();
+  const [renaming, setRenaming] = useState(false);
+  const menu = useRef<HTMLButtonElement>(null);
 
   return (
     <li className={classes.item} data-active={active || undefined}>
@@ -28,18 +29,25 @@ export function ConversationItem({ conversation }: { conversation: Conversation 
         className={classes.link}
         aria-current={active ? "page" : undefined}
         title={title}
+        data-conversation={id}
       >
-        {running && <Loader size={12} aria-label={s.running} />}
+        {running && <Loader size={12} role="img" aria-label={s.running} />}
         <span className={classes.title}>{title}</span>
       </Link>
       <Menu position="bottom-end" withinPortal width={210}>
         <Menu.Target>
-          <ActionIcon variant="subtle" color="gray" className={classes.menu} aria-label={s.actions(title)}>
+          <ActionIcon
+            ref={menu}
+            variant="subtle"
+            color="gray"
+            className={classes.menu}
+            aria-label={s.actions(title)}
+          >
             <IconDots size={16} />
           </ActionIcon>
         </Menu.Target>
         <Menu.Dropdown>
-          <Menu.Item leftSection={<IconPencil size={16} />} onClick={rename.open}>
+          <Menu.Item leftSection={<IconPencil size={16} />} onClick={() => setRenaming(true)}>
             {s.rename}
           </Menu.Item>
           {!archived && (
@@ -50,25 +58,27 @@ export function ConversationItem({ conversation }: { conversation: Conversation 
               {pinned ? s.unpin : s.pin}
             </Menu.Item>
           )}
-          <Menu.Item
-            leftSection={<IconArchive size={16} />}
-            onClick={() => actions.update({ archived: !archived })}
-          >
+          <Menu.Item leftSection={<IconArchive size={16} />} onClick={() => actions.archive(!archived)}>
             {archived ? s.unarchive : s.archiveOne}
           </Menu.Item>
           <Menu.Divider />
-          <Menu.Item color="red" leftSection={<IconTrash size={16} />} onClick={remove.open}>
+          <Menu.Item color="red" leftSection={<IconTrash size={16} />} onClick={actions.remove}>
             {s.delete}
           </Menu.Item>
         </Menu.Dropdown>
       </Menu>
-      <RenameDialog
-        opened={renaming}
-        title={conversation.title}
-        onClose={rename.close}
-        onSave={(next) => actions.update({ title: next })}
-      />
-      <DeleteDialog opened={deleting} title={title} onClose={remove.close} onDelete={actions.remove} />
+      {renaming && (
+        <Suspense>
+          <RenameDialog
+            title={conversation.title}
+            onClose={() => {
+              setRenaming(false);
+              menu.current?.focus();
+            }}
+            onSave={(next) => actions.update({ title: next })}
+          />
+        </Suspense>
+      )}
     </li>
   );
 }

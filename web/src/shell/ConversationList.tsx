@@ -1,15 +1,23 @@
-import { Button, Skeleton, Stack, Text } from "@mantine/core";
+import { Button, Loader, Skeleton, Stack, Text } from "@mantine/core";
 import { useInfiniteQuery } from "@tanstack/react-query";
+import { useEffect, useRef } from "react";
 import { conversationsQuery } from "~/api/conversations";
+import { useCell } from "~/lib/cell";
 import { strings } from "~/strings";
 import { ConversationItem } from "./ConversationItem";
 import { groupConversations } from "./groups";
+import { deletedIds } from "./pendingDeletes";
+import classes from "./shell.module.css";
 
 const s = strings.list;
 
-/** The conversations by day, with more on request. */
+// Other devices have no other way to tell that something happened.
+const refreshEvery = 20_000;
+
+/** The conversations by day, with more as the reader scrolls down. */
 export function ConversationList({ archived }: { archived: boolean }) {
-  const query = useInfiniteQuery(conversationsQuery(archived));
+  const query = useInfiniteQuery({ ...conversationsQuery(archived), refetchInterval: refreshEvery });
+  const deleted = useCell(deletedIds);
   if (query.isPending) {
     return (
       <Stack gap="sm" p="sm" pt="lg" aria-busy>
@@ -31,8 +39,8 @@ export function ConversationList({ archived }: { archived: boolean }) {
       </Stack>
     );
   }
-  const items = query.data.pages.flatMap((page) => page.items);
-  if (items.length === 0) {
+  const items = query.data.pages.flatMap((page) => page.items).filter(({ id }) => !deleted.has(id));
+  if (items.length === 0 && !query.hasNextPage) {
     return (
       <Text size="sm" c="dimmed" p="sm" pt="lg">
         {archived ? s.emptyArchive : s.empty}
@@ -52,16 +60,46 @@ export function ConversationList({ archived }: { archived: boolean }) {
         </section>
       ))}
       {query.hasNextPage && (
-        <Button
-          variant="subtle"
-          size="compact-sm"
-          mt="sm"
-          loading={query.isFetchingNextPage}
-          onClick={() => void query.fetchNextPage()}
-        >
-          {s.more}
-        </Button>
+        <More
+          key={query.data.pages.length}
+          failed={query.isFetchNextPageError}
+          onMore={() => void query.fetchNextPage()}
+        />
       )}
     </>
+  );
+}
+
+/** Asks for more once it comes near the screen. */
+function More({ failed, onMore }: { failed: boolean; onMore: () => void }) {
+  const mark = useRef<HTMLDivElement>(null);
+  const latest = useRef(onMore);
+  latest.current = onMore;
+  useEffect(() => {
+    if (failed || !mark.current) {
+      return;
+    }
+    const observer = new IntersectionObserver(
+      ([entry]) => {
+        if (entry?.isIntersecting) {
+          observer.disconnect();
+          latest.current();
+        }
+      },
+      { root: mark.current.closest("nav"), rootMargin: "0px 0px 400px" },
+    );
+    observer.observe(mark.current);
+    return () => observer.disconnect();
+  }, [failed]);
+  return (
+    <div ref={mark} className={classes.more}>
+      {failed ? (
+        <Button variant="subtle" size="compact-sm" onClick={onMore}>
+          {s.more}
+        </Button>
+      ) : (
+        <Loader size="xs" type="dots" role="status" aria-label={s.loadingMore} />
+      )}
+    </div>
   );
 }

@@ -1,0 +1,51 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { accessible, person, picture } from "./lib/browser.js";
+import { composer, send, settled, signUp } from "./lib/steps.js";
+
+test("somebody new signs up by a mailed code and has a first chat", async () => {
+  const somebody = await person();
+  const { page } = somebody;
+  await signUp(page);
+  await accessible(page, "the empty chat");
+  await send(page, "Say hello in one sentence.");
+  await settled(page);
+  await page.getByRole("button", { name: /Copy/ }).first().waitFor();
+  await accessible(page, "a chat");
+  await picture(page, "first-chat");
+  assert.match(page.url(), /\/c\//);
+  await somebody.leave();
+});
+
+test("a reply is stopped, and what there is of it stays", async () => {
+  const somebody = await person();
+  const { page } = somebody;
+  await signUp(page);
+  await send(page, "Write a long story.");
+  const stop = page.getByRole("button", { name: "Stop" });
+  await stop.waitFor();
+  await stop.click();
+  await settled(page);
+  await page.getByText("Stopped here.").waitFor();
+  await page.reload();
+  await page.getByText("Stopped here.").waitFor();
+  await somebody.leave();
+});
+
+test("a reload in the middle of a reply goes on with it, and a second tab follows", async () => {
+  const somebody = await person();
+  const { page } = somebody;
+  await signUp(page);
+  await send(page, "Write a long story.");
+  await page.getByRole("button", { name: "Stop" }).waitFor();
+  await page.waitForURL(/\/c\//);
+  const second = await somebody.context.newPage();
+  await page.reload();
+  await second.goto(page.url());
+  await Promise.all([page, second].map((p) => p.getByRole("button", { name: "Stop" }).waitFor()));
+  await Promise.all([page, second].map(settled));
+  const text = async (p) => (await p.getByRole("article").last().innerText()).trim();
+  assert.equal(await text(page), await text(second));
+  await composer(page).waitFor();
+  await somebody.leave();
+});

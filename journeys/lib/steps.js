@@ -1,0 +1,36 @@
+// What people do on the pages, step by step.
+import { randomUUID } from "node:crypto";
+import { mailedCode, server } from "./browser.js";
+
+/** Makes an account with a mailed code and returns its address. */
+export async function signUp(page, address = `journey-${randomUUID()}@example.test`) {
+  await page.goto(`${server}/auth/registration`);
+  await page.getByLabel("E-mail address").fill(address);
+  await page.getByRole("button", { name: "Send me a code" }).click();
+  await page.getByLabel("Six-digit code").fill(await mailedCode(address));
+  await composer(page).waitFor();
+  return address;
+}
+
+/** Signs in with a mailed code. */
+export async function signIn(page, address, seen) {
+  await page.goto(`${server}/auth/login`);
+  await page.getByLabel("E-mail address").fill(address);
+  await page.getByRole("button", { name: "Send me a code" }).click();
+  await page.getByLabel("Six-digit code").fill(await mailedCode(address, seen));
+  await composer(page).waitFor();
+}
+
+/** Where messages are written. */
+export const composer = (page) => page.getByRole("textbox", { name: "Write a message" });
+
+/** Sends a message, without waiting for the reply. */
+export async function send(page, text) {
+  await composer(page).fill(text);
+  await page.keyboard.press("Enter");
+}
+
+/** Waits until no reply is under way on the page. */
+export async function settled(page) {
+  await page.getByRole("button", { name: "Stop" }).waitFor({ state: "hidden" });
+}

@@ -1,0 +1,93 @@
+import type { Model } from "~/api/types";
+import { strings } from "~/strings";
+import type { DraftFile } from "./drafts";
+
+// The server's limits that cannot be configured, see docs/attachments.md. Its other refusals come in its own words.
+const mebibyte = 1024 * 1024;
+export const maxFiles = 20;
+export const maxTogether = 20 * mebibyte;
+
+/** What the file dialog offers. Whatever is dropped or pasted is left to the server to judge. */
+export const accepted = [
+  "image/png",
+  "image/jpeg",
+  "image/webp",
+  "image/gif",
+  "application/pdf",
+  "text/*",
+  "application/json",
+  ".md",
+  ".csv",
+  ".json",
+  ".log",
+  ".yaml",
+  ".yml",
+  ".toml",
+  ".xml",
+  ".sql",
+  ".sh",
+  ".py",
+  ".js",
+  ".ts",
+  ".tsx",
+  ".go",
+  ".rs",
+  ".java",
+  ".c",
+  ".cpp",
+  ".h",
+].join(",");
+
+/** A size for people: whole kilobytes, megabytes with one decimal. */
+export function readableSize(bytes: number): string {
+  if (bytes < 1024) {
+    return `${bytes} B`;
+  }
+  if (bytes < mebibyte) {
+    return `${Math.round(bytes / 1024)} KB`;
+  }
+  return `${(bytes / mebibyte).toFixed(1)} MB`;
+}
+
+interface Sized {
+  name: string;
+  size: number;
+}
+
+/** Why a file cannot come along with those that are there already; undefined if it can. */
+export function refusal(file: Sized, there: Sized[]): string | undefined {
+  const s = strings.chat.files;
+  if (file.size === 0) {
+    return s.empty(file.name);
+  }
+  if (there.length >= maxFiles) {
+    return s.tooMany(maxFiles);
+  }
+  if (file.size > maxTogether) {
+    return s.tooLarge(file.name, readableSize(maxTogether));
+  }
+  const together = there.reduce((sum, { size }) => sum + size, file.size);
+  if (together > maxTogether) {
+    return s.tooMuch(file.name, readableSize(maxTogether));
+  }
+  return undefined;
+}
+
+/** Why the model cannot answer a message with these files; undefined if it can. */
+export function unreadable(
+  model: Model | undefined,
+  files: Pick<DraftFile, "mediaType">[],
+): string | undefined {
+  if (!model) {
+    return undefined;
+  }
+  const s = strings.chat.files;
+  const { images, files: pdfs } = model.capabilities;
+  if (!images && files.some(({ mediaType }) => mediaType.startsWith("image/"))) {
+    return s.noImages(model.name);
+  }
+  if (!pdfs && files.some(({ mediaType }) => mediaType === "application/pdf")) {
+    return s.noPdfs(model.name);
+  }
+  return undefined;
+}
