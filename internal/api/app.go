@@ -149,7 +149,7 @@ func (a *App) Run(ctx context.Context) error {
 	if err := a.listen(); err != nil {
 		return err
 	}
-	if err := a.Completions.Announce(context.WithoutCancel(ctx)); err != nil {
+	if err := a.Completions.Announce(ctx); err != nil {
 		return fmt.Errorf("announce this process: %w", err)
 	}
 	group, failed := errgroup.WithContext(context.WithoutCancel(ctx))

@@ -92,6 +92,9 @@ func (s *Server) tell(c *fiber.Ctx, x *exchange) {
 		attrs = append(attrs, slog.String("code", string(x.err.Code)))
 		if status >= fiber.StatusInternalServerError {
 			level = slog.LevelError
+			if x.err.Code == problem.CodeBusy { // a full server says so once for each request that it refuses
+				level = slog.LevelWarn
+			}
 			attrs = append(attrs, slog.String("error", x.err.Error()))
 		}
 	}

@@ -18,8 +18,8 @@ func (s *Service) admit(ctx context.Context, r *run) (follower stream.Follower, 
 		if running == nil {
 			return nil, err
 		}
-		wait := running.done
-		if !running.stored.Load() {
+		wait, ended := running.done, running.stored.Load()
+		if !ended {
 			wait = running.opened
 		}
 		select {
@@ -27,7 +27,8 @@ func (s *Service) admit(ctx context.Context, r *run) (follower stream.Follower, 
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
-		if running.runLog != nil && running.req.repeats(r.req) {
+		// What has ended is looked up in the database: it may have brought nothing.
+		if !ended && running.runLog != nil && running.req.repeats(r.req) {
 			return running.runLog.Follow(), nil
 		}
 	}

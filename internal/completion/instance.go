@@ -22,8 +22,25 @@ const (
 // beatEvery is how often a process gives a sign of life.
 func (s *Service) beatEvery() time.Duration { return s.opts.InstanceTimeout / 3 }
 
-// Announce gives the first sign of life. A process whose runs are to be safe from others calls it before it takes any.
-func (s *Service) Announce(ctx context.Context) error { return s.beat(ctx, false) }
+// announcePatience is how long the first sign of life is tried again: a database that starts, or is busy, is no reason to end.
+const announcePatience = 30 * time.Second
+
+// Announce gives the first sign of life. A process whose runs are to be safe from others calls it before it takes any. ctx ends
+// only the waiting between attempts.
+func (s *Service) Announce(ctx context.Context) error {
+	for begin := time.Now(); ; {
+		err := s.beat(context.WithoutCancel(ctx), false)
+		if err == nil || time.Since(begin) > announcePatience {
+			return err
+		}
+		s.log.Warn("giving the first sign of life", "error", err)
+		select {
+		case <-time.After(s.beatEvery() / 3):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
 
 // Run gives signs of life of this process until ctx ends, then takes its entry back: what has not been settled by then is
 // for others to settle. With each sign of life it learns which runs are to be stopped, and settles those of dead processes.
