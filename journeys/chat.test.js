@@ -3,6 +3,9 @@ import test from "node:test";
 import { accessible, person, picture } from "./lib/browser.js";
 import { composer, send, settled, signUp } from "./lib/steps.js";
 
+/** Asks the demo model for 20 seconds of words: time enough for what is to happen meanwhile. */
+const longReply = "demo:long 100 demo:slow 200";
+
 test("somebody new signs up by a mailed code and has a first chat", async () => {
   const somebody = await person();
   const { page } = somebody;
@@ -21,7 +24,7 @@ test("a reply is stopped, and what there is of it stays", async () => {
   const somebody = await person();
   const { page } = somebody;
   await signUp(page);
-  await send(page, "Write a long story.");
+  await send(page, longReply);
   const stop = page.getByRole("button", { name: "Stop" });
   await stop.waitFor();
   await stop.click();
@@ -36,7 +39,7 @@ test("a reload in the middle of a reply goes on with it, and a second tab follow
   const somebody = await person();
   const { page } = somebody;
   await signUp(page);
-  await send(page, "Write a long story.");
+  await send(page, longReply);
   await page.getByRole("button", { name: "Stop" }).waitFor();
   await page.waitForURL(/\/c\//);
   const second = await somebody.context.newPage();

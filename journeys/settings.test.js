@@ -156,7 +156,7 @@ test("a model that is hidden is in the picker no more", async () => {
   const hidden = page.getByRole("switch", { name: "Show Claude Haiku 5.5" });
   await Promise.all([
     page.waitForResponse((r) => r.url().endsWith("/api/settings") && r.request().method() === "PATCH"),
-    hidden.uncheck({ force: true }),
+    hidden.click({ force: true }),
   ]);
   await page.goto(server);
   await composer(page).waitFor();

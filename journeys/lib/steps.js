@@ -32,5 +32,5 @@ export async function send(page, text) {
 
 /** Waits until no reply is under way on the page. */
 export async function settled(page) {
-  await page.getByRole("button", { name: "Stop" }).waitFor({ state: "hidden" });
+  await page.getByRole("button", { name: "Stop" }).waitFor({ state: "hidden", timeout: 60_000 });
 }
