@@ -3,6 +3,7 @@
 package journeys_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io/fs"
@@ -36,6 +37,13 @@ func TestJourneys(t *testing.T) {
 	if _, err := fs.Stat(web.Dist(), "index.html"); err != nil {
 		t.Fatal("the web app is not built; run: make node")
 	}
+	var output []byte
+	// Registered first, so printed last: below the log of the server, of which a reader may see the end only.
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("%s", failures(output))
+		}
+	})
 	kratos := authtest.Kratos(t)
 	server := apitest.Start(t, apitest.Options{
 		RealKratos: true,
@@ -56,7 +64,7 @@ func TestJourneys(t *testing.T) {
 	cmd.WaitDelay = 5 * time.Second
 	cmd.Env = append(withoutProxies(os.Environ()),
 		"TWOBRAINS_URL="+server.URL, "KRATOS_ADMIN_URL="+kratos.Admin, "CHROMIUM="+browser, "NO_COLOR=1")
-	output, err := cmd.CombinedOutput()
+	output, err = cmd.CombinedOutput()
 	switch {
 	case err != nil:
 		t.Fatalf("node --test: %v\n%s", err, output)
@@ -64,6 +72,14 @@ func TestJourneys(t *testing.T) {
 		t.Fatalf("not every test was run:\n%s", output)
 	}
 	t.Logf("%s", output)
+}
+
+// failures is the part of the report that tells of what failed.
+func failures(report []byte) []byte {
+	if _, after, ok := bytes.Cut(report, []byte("failing tests:")); ok {
+		return after
+	}
+	return report
 }
 
 // withoutProxies drops what would send requests to loopback addresses elsewhere, and what a test runner around this one

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { accessible, person, picture, sizes } from "./lib/browser.js";
-import { composer, send, settled, signUp } from "./lib/steps.js";
+import { becomes, composer, send, settled, signUp } from "./lib/steps.js";
 
 const articles = async (page) =>
   (await page.getByRole("article").allInnerTexts()).map((text) => text.replace(/\s+/g, " "));
@@ -78,16 +78,16 @@ test("what the server refuses and what is not sent stays in the field", async ()
   );
   await send(page, "Do not lose me");
   await page.getByText("A little slower, please").waitFor();
-  assert.equal(await composer(page).inputValue(), "Do not lose me");
+  await becomes(() => composer(page).inputValue(), "Do not lose me");
   await accessible(page, "a refusal");
   await page.reload();
   await composer(page).waitFor();
-  assert.equal(await composer(page).inputValue(), "Do not lose me");
+  await becomes(() => composer(page).inputValue(), "Do not lose me");
   await page.unroute("**/api/ai");
   await composer(page).press("Enter");
   await page.getByRole("article").nth(1).waitFor();
   await settled(page);
-  assert.equal(await composer(page).inputValue(), "");
+  await becomes(() => composer(page).inputValue(), "");
   await somebody.leave();
 });
 
@@ -100,7 +100,7 @@ test("the day's messages are used up", async () => {
   }
   await send(page, "One too many");
   await page.getByText("You have used today's messages").waitFor();
-  assert.equal(await composer(page).inputValue(), "One too many");
+  await becomes(() => composer(page).inputValue(), "One too many");
   await somebody.leave();
 });
 

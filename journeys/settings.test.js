@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { accessible, mailedCode, person, picture, server, sizes } from "./lib/browser.js";
-import { composer, send, settled, signIn, signUp } from "./lib/steps.js";
+import { becomes, composer, send, settled, signIn, signUp } from "./lib/steps.js";
 
 const pages = ["profile", "usage", "models", "keys", "instructions", "tools", "appearance"];
 
@@ -80,16 +80,16 @@ test("instructions outlive a reload unsaved and are stored once saved", async ()
   const field = page.getByLabel("Custom instructions");
   await field.fill("Answer briefly.");
   await page.reload();
-  assert.equal(await field.inputValue(), "Answer briefly.");
+  await becomes(() => field.inputValue(), "Answer briefly.");
   await somebody.context.setOffline(true);
   await page.getByRole("button", { name: "Save" }).click();
   await page.getByText("The change could not be saved").waitFor();
-  assert.equal(await field.inputValue(), "Answer briefly.");
+  await becomes(() => field.inputValue(), "Answer briefly.");
   await somebody.context.setOffline(false);
   await page.getByRole("button", { name: "Save" }).click();
   await page.getByText("Your instructions count").waitFor();
   await page.reload();
-  assert.equal(await field.inputValue(), "Answer briefly.");
+  await becomes(() => field.inputValue(), "Answer briefly.");
   await somebody.leave();
 });
 
@@ -101,7 +101,7 @@ test("the appearance is there before the page is drawn", async () => {
   const main = page.getByRole("main");
   for (const choice of ["Dark", "Larger", "Full"]) {
     await main.getByText(choice, { exact: true }).click();
-    assert.equal(await main.getByRole("radio", { name: choice, exact: true }).isChecked(), true);
+    await becomes(() => main.getByRole("radio", { name: choice, exact: true }).isChecked(), true);
   }
   // Without the app's own script, what is set was set by the one that runs first.
   await page.route(/\/assets\/.*\.js$/, (route) => route.abort());
@@ -162,6 +162,6 @@ test("a model that is hidden is in the picker no more", async () => {
   await composer(page).waitFor();
   await page.getByRole("button", { name: /^Model/ }).click();
   await page.getByText("Claude Opus 5.5").first().waitFor();
-  assert.equal(await page.getByText("Claude Haiku 5.5").count(), 0);
+  await becomes(() => page.getByText("Claude Haiku 5.5").count(), 0);
   await somebody.leave();
 });

@@ -43,7 +43,7 @@ export async function person({ size = sizes.desktop, colorScheme = "light" } = {
     timezoneId: "UTC",
     permissions: ["clipboard-read", "clipboard-write"],
   });
-  context.setDefaultTimeout(15_000);
+  context.setDefaultTimeout(30_000);
   const problems = [];
   const foreign = [];
   context.on("weberror", (problem) => problems.push(String(problem.error())));
@@ -79,7 +79,7 @@ async function mailedCodes(address) {
 
 /** Waits for the newest code sent to an address, which must not be among those seen before. */
 export async function mailedCode(address, seen = []) {
-  const deadline = Date.now() + 20_000;
+  const deadline = Date.now() + 40_000;
   while (Date.now() < deadline) {
     const [code] = await mailedCodes(address);
     if (code && !seen.includes(code)) {

@@ -1,4 +1,5 @@
 // What people do on the pages, step by step.
+import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { mailedCode, server } from "./browser.js";
 
@@ -33,4 +34,17 @@ export async function send(page, text) {
 /** Waits until no reply is under way on the page. */
 export async function settled(page) {
   await page.getByRole("button", { name: "Stop" }).waitFor({ state: "hidden", timeout: 60_000 });
+}
+
+/** Fails unless what is read from the page becomes what is expected within ten seconds: pages draw when they get to it. */
+export async function becomes(read, expected, message) {
+  const deadline = Date.now() + 10_000;
+  for (;;) {
+    const seen = await read();
+    if (Object.is(seen, expected) || Date.now() > deadline) {
+      assert.equal(seen, expected, message);
+      return;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
 }

@@ -26,8 +26,10 @@ export interface Choice {
 /** Which model answers and how much it thinks. A choice is remembered in the settings. */
 export function useModelChoice(): Choice {
   const cache = useQueryClient();
-  const { data: models } = useQuery(modelsQuery);
-  const { data: settings } = useQuery(settingsQuery);
+  const { data: listed } = useQuery(modelsQuery);
+  const { data: settings, isError } = useQuery(settingsQuery);
+  // Without the settings the list would show hidden models for a moment, and the wrong one as chosen.
+  const models = settings || isError ? listed : undefined;
   const save = useMutation({
     mutationFn: updateSettings,
     onMutate: (patch: Remembered) => {
