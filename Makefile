@@ -40,6 +40,13 @@ check-static: tool node ## format, vet, lint and compare generated files with th
 	diff -u docs/openapi.json .dev/generated/openapi.json
 	@if [ -f web/package.json ]; then npm --prefix web run check; fi
 
+.PHONY: screenshots
+screenshots: tool node ## take pictures of the pages in .dev/screenshots, and those of the README anew
+	@SCREENSHOTS=$(CURDIR)/.dev/screenshots $(DEV) test -count=1 -run '^TestJourneys$$' ./journeys
+	@mkdir -p docs/images
+	cp .dev/screenshots/talk-desktop-light.png docs/images/light.png
+	cp .dev/screenshots/talk-desktop-dark.png docs/images/dark.png
+
 .PHONY: bench
 bench: ## measure what a private brain costs, beside shared tables (half an hour; a look: make bench ARGS=--quick)
 	go run ./cmd/bench all $(ARGS)

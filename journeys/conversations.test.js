@@ -1,7 +1,6 @@
-import assert from "node:assert/strict";
 import test from "node:test";
 import { accessible, person, server } from "./lib/browser.js";
-import { composer, send, settled, signUp } from "./lib/steps.js";
+import { becomes, composer, send, settled, signUp } from "./lib/steps.js";
 
 /** Begins a conversation and waits for its reply. */
 async function begin(page, text) {
@@ -36,7 +35,7 @@ test("conversations are named, pinned, put away and found again", async () => {
 
   await menu(page, "Fruit", "Pin");
   await page.getByRole("heading", { name: "Pinned" }).waitFor();
-  assert.equal((await titles(page))[0], "Fruit");
+  await becomes(async () => (await titles(page))[0], "Fruit");
 
   await menu(page, "Boats and trains", "Archive");
   await page.getByRole("link", { name: "Boats and trains" }).waitFor({ state: "detached" });
@@ -68,10 +67,7 @@ test("a deletion can be taken back, and is done when the page is left", async ()
   // The request was sent with the page's last breath.
   const gone = async () =>
     (await page.request.get(address.replace("/c/", "/api/conversations/"))).status() === 404;
-  const deadline = Date.now() + 10_000;
-  while (!(await gone())) {
-    assert.ok(Date.now() < deadline, "the conversation is still there");
-  }
+  await becomes(gone, true, "the conversation is still there");
   await somebody.leave();
 });
 

@@ -45,11 +45,18 @@ func TestJourneys(t *testing.T) {
 		}
 	})
 	kratos := authtest.Kratos(t)
+	provider := newProvider(t)
 	server := apitest.Start(t, apitest.Options{
 		RealKratos: true,
 		Web:        web.Dist(),
 		Env: map[string]string{
 			"KRATOS_ADMIN_URL":       kratos.Admin,
+			"OPENAI_BASE_URL":        provider.URL + "/v1",
+			"EXA_BASE_URL":           provider.URL,
+			"OPENAI_MODELS":          "writer;tools;reasoning;name=Writer",
+			"DEMO_MODEL":             "on",
+			"DEFAULT_MODEL":          "demo:demo",
+			"TITLES":                 "false", // what was asked names a conversation
 			"QUOTA_DAY":              "8",
 			"DEMO_DELAY":             "20ms",
 			"RATE_LIMIT_AI_USER":     "off",
@@ -63,7 +70,7 @@ func TestJourneys(t *testing.T) {
 	cmd := exec.CommandContext(ctx, node, "--test", "--test-reporter=spec", "--test-concurrency=2")
 	cmd.WaitDelay = 5 * time.Second
 	cmd.Env = append(withoutProxies(os.Environ()),
-		"TWOBRAINS_URL="+server.URL, "KRATOS_ADMIN_URL="+kratos.Admin, "CHROMIUM="+browser, "NO_COLOR=1")
+		"TWOBRAINS_URL="+server.URL, "KRATOS_ADMIN_URL="+kratos.Admin, "CHROMIUM="+browser, "OWN_KEY="+ownKey, "NO_COLOR=1")
 	output, err = cmd.CombinedOutput()
 	switch {
 	case err != nil:

@@ -30,11 +30,11 @@ test("a message is changed, a reply made anew, and all versions can be flipped t
   await page.getByText("Nice to meet you, Grace").waitFor();
   await settled(page);
   await page.getByText("2/2").waitFor();
-  assert.equal((await articles(page)).length, 2);
+  await becomes(async () => (await articles(page)).length, 2);
 
   await page.getByRole("button", { name: "Earlier version" }).click();
   await page.getByText("Your name is Ada").waitFor();
-  assert.equal((await articles(page)).length, 4);
+  await becomes(async () => (await articles(page)).length, 4);
 
   await page.getByRole("button", { name: "Write the reply anew" }).last().click();
   await page.getByText("2/2").waitFor();

@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"runtime/debug"
 	"strconv"
 	"time"
 
@@ -26,7 +25,7 @@ func serveCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			collectOften()
+			paceCollector()
 			app, err := api.NewApp(ctx, cfg, api.AppOptions{Version: version(), Web: web.Dist(), LogTo: c.Root().ErrWriter})
 			if err != nil {
 				return err
@@ -34,15 +33,6 @@ func serveCommand() *cli.Command {
 			defer app.Close()
 			return app.Run(ctx)
 		},
-	}
-}
-
-// collectOften lets garbage be collected when the heap has grown by half, not when it has doubled. Most of a server's memory belongs
-// to streams, which are many, live for minutes and make little garbage, so the room saved is large and the time spent small
-// (docs/performance.md). GOGC in the environment decides otherwise.
-func collectOften() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(50)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"twobrains/internal/auth"
+	"twobrains/internal/chat"
 	"twobrains/internal/problem"
 	"twobrains/internal/settings"
 	"twobrains/internal/usage"
@@ -18,6 +19,14 @@ type Session struct {
 	ExpiresAt       time.Time   `json:"expiresAt"`
 	AuthenticatedAt time.Time   `json:"authenticatedAt" doc:"When the last factor was given."`
 	AAL             string      `json:"aal" doc:"aal1, or aal2 after a second factor." example:"aal1"`
+	Limits          Limits      `json:"limits"`
+}
+
+// Limits bound what a message holds, so that clients can say so before anything is sent.
+type Limits struct {
+	MessageChars           int `json:"messageChars" doc:"Of the text of a message, in characters." example:"32000"`
+	AttachmentBytes        int `json:"attachmentBytes" doc:"Of one file." example:"20971520"`
+	MessageAttachmentBytes int `json:"messageAttachmentBytes" doc:"Of all files of a message together." example:"20971520"`
 }
 
 // SessionUser names the caller.
@@ -66,13 +75,18 @@ type UsageItem struct {
 func (s *Server) accountRoutes() {
 	const tag = "Account"
 	register(s, operation{
-		id: "getSession", method: http.MethodGet, path: "/api/session", tag: tag, summary: "Who am I",
+		id: "getSession", method: http.MethodGet, path: "/api/session", tag: tag, summary: "Who am I, and what may a message hold",
 	}, func(_ context.Context, user auth.User, _ *struct{}) (*struct{ Body Session }, error) {
 		return &struct{ Body Session }{Session{
 			User:            SessionUser{ID: user.ID().String(), Email: user.Email()},
 			ExpiresAt:       user.ExpiresAt().UTC(),
 			AuthenticatedAt: user.AuthenticatedAt().UTC(),
 			AAL:             user.AAL(),
+			Limits: Limits{
+				MessageChars:           s.config.Limits.MaxMessageChars,
+				AttachmentBytes:        s.config.Limits.AttachmentMaxBytes,
+				MessageAttachmentBytes: chat.MaxFileBytes,
+			},
 		}}, nil
 	})
 

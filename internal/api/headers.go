@@ -9,7 +9,8 @@ import (
 // Content security policies. Nothing is inline anywhere; scripts, styles and requests come from and go to our own origin.
 const (
 	policyData = "default-src 'none'; frame-ancestors 'none'"
-	policyPage = "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+	policyPage = "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; " +
+		"require-trusted-types-for 'script'"
 )
 
 // setHeaders gives every answer its security headers; pages replace the policy by their own.

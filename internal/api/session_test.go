@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -60,6 +61,18 @@ func TestSessionFaults(t *testing.T) {
 			want.run(t, s.NewUser())
 		})
 	}
+}
+
+// What clients tell their users about the limits is what the server holds them to.
+func TestSessionLimits(t *testing.T) {
+	t.Parallel()
+	s := apitest.Start(t, apitest.Options{Env: map[string]string{"MAX_MESSAGE_CHARS": "12", "ATTACHMENT_MAX_BYTES": "2048"}})
+	u := s.NewUser()
+	scenario{path: "/api/session", status: 200, has: []string{
+		`"messageChars":12`, `"attachmentBytes":2048`, `"messageAttachmentBytes":20971520`,
+	}}.run(t, u)
+	u.Do(t, "POST", "/api/ai", send("c", "m1", strings.Repeat("ä", 12))).Want(t, 200)
+	u.Do(t, "POST", "/api/ai", send("c", "m2", strings.Repeat("ä", 13))).Refused(t, 422, "invalid")
 }
 
 // A session that ends while its user is at work: what is under way goes on, the next request is refused.

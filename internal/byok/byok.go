@@ -108,7 +108,7 @@ func (k *Keys) Put(ctx context.Context, user auth.User, provider string, key sec
 			return k.q.KeyPut(ctx, db, publicdb.KeyPutParams{
 				Provider: provider, ID: id, Ciphertext: sealed.Ciphertext, KeyID: sealed.KeyID, LastFour: end(key), Now: k.opts.Clock().UTC(),
 			})
-		})
+		}).Public()
 		return nil
 	})
 	if err != nil {
@@ -121,7 +121,7 @@ func (k *Keys) Put(ctx context.Context, user auth.User, provider string, key sec
 func (k *Keys) Delete(ctx context.Context, user auth.User, provider string) error {
 	var gone *tenant.Result[int64]
 	err := k.opts.DB.Tx(ctx, user, func(tx *tenant.Tx) error {
-		gone = tenant.Queue(tx, func(db tenant.DBTX) (int64, error) { return k.q.KeyDelete(ctx, db, provider) })
+		gone = tenant.Queue(tx, func(db tenant.DBTX) (int64, error) { return k.q.KeyDelete(ctx, db, provider) }).Public()
 		return nil
 	})
 	if err != nil {
@@ -184,7 +184,7 @@ func (k *Keys) Reveal(user auth.User, row publicdb.KeyListRow) (secret.Secret, e
 func (k *Keys) rows(ctx context.Context, user auth.User) ([]publicdb.KeyListRow, error) {
 	var rows *tenant.Result[[]publicdb.KeyListRow]
 	err := k.opts.DB.Tx(ctx, user, func(tx *tenant.Tx) error {
-		rows = tenant.Queue(tx, func(db tenant.DBTX) ([]publicdb.KeyListRow, error) { return k.q.KeyList(ctx, db) })
+		rows = tenant.Queue(tx, func(db tenant.DBTX) ([]publicdb.KeyListRow, error) { return k.q.KeyList(ctx, db) }).Public()
 		return nil
 	})
 	if err != nil {

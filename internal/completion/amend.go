@@ -106,7 +106,7 @@ func (r *run) queueDifference(ctx context.Context, tx *tenant.Tx, ended tenantdb
 		})
 	})
 	if charged != nil && ended.ChargedOn == nil {
-		tenant.QueueExec(tx, func(db tenant.DBTX) error { return r.public.QuotaRetake(ctx, db, usage.Day(r.started)) })
+		tenant.QueueExec(tx, func(db tenant.DBTX) error { return r.public.QuotaRetake(ctx, db, usage.Day(r.started)) }).Public()
 	}
 	messages := int64(0)
 	if kept && out.produced && r.continues == nil && ended.OutputTokens == 0 { // what is produced has tokens
@@ -119,5 +119,5 @@ func (r *run) queueDifference(ctx context.Context, tx *tenant.Tx, ended tenantdb
 			OutputTokens: out.usage.Output - ended.OutputTokens, ReasoningTokens: out.usage.Reasoning - ended.ReasoningTokens,
 			CostMicrousd: cost - ended.CostMicrousd,
 		})
-	})
+	}).Public()
 }

@@ -74,7 +74,7 @@ func (r *run) touch(ctx context.Context, tx *tenant.Tx, now time.Time) {
 	for _, row := range used {
 		tenant.QueueExec(tx, func(db tenant.DBTX) error {
 			return r.public.KeyTouch(ctx, db, publicdb.KeyTouchParams{Provider: row.Provider, ID: row.ID, Now: &now})
-		})
+		}).Public()
 	}
 }
 

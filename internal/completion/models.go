@@ -64,7 +64,7 @@ func (s *Service) Models(ctx context.Context, user auth.User) ([]ModelInfo, erro
 	var settings *tenant.Result[publicdb.SettingsGetRow]
 	var keys *tenant.Result[[]publicdb.KeyListRow]
 	err = brain.Tx(ctx, func(tx *tenant.Tx) error {
-		settings = tenant.Queue(tx, func(db tenant.DBTX) (publicdb.SettingsGetRow, error) { return s.public.SettingsGet(ctx, db) })
+		settings = tenant.Queue(tx, func(db tenant.DBTX) (publicdb.SettingsGetRow, error) { return s.public.SettingsGet(ctx, db) }).Public()
 		keys = s.queueKeys(ctx, tx)
 		return nil
 	})
@@ -92,7 +92,7 @@ type ownKeys []publicdb.KeyListRow
 func (k ownKeys) of(provider string) (publicdb.KeyListRow, bool) { return byok.Find(k, provider) }
 
 func (s *Service) queueKeys(ctx context.Context, tx *tenant.Tx) *tenant.Result[[]publicdb.KeyListRow] {
-	return tenant.Queue(tx, func(db tenant.DBTX) ([]publicdb.KeyListRow, error) { return s.public.KeyList(ctx, db) })
+	return tenant.Queue(tx, func(db tenant.DBTX) ([]publicdb.KeyListRow, error) { return s.public.KeyList(ctx, db) }).Public()
 }
 
 // access says whose key a run with the model uses, or what is lacking. A key of the user's own is preferred to the

@@ -2,6 +2,7 @@ package completion
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -20,7 +21,6 @@ import (
 	"twobrains/internal/tenant"
 	"twobrains/internal/tenantdb"
 	"twobrains/internal/tool/mcp"
-	"twobrains/internal/tool/servers"
 	"twobrains/internal/usage"
 )
 
@@ -144,7 +144,8 @@ func (r *run) begins() (stream.Follower, error) {
 // quota, opens the run and commits.
 func (r *run) prepare(ctx context.Context) error {
 	r.started = r.now().UTC()
-	var opened, reserved *tenant.Result[struct{}]
+	var opened *tenant.Result[struct{}]
+	var admitted *tenant.Result[bool]
 	var history *tenant.Result[[]tenantdb.MessageHistoryRow]
 	var files *chat.FileLoad
 	var attempted bool
@@ -153,9 +154,8 @@ func (r *run) prepare(ctx context.Context) error {
 		return err
 	}
 	err = r.brain.Tx(ctx, func(tx *tenant.Tx) error {
-		opened, reserved, attempted = nil, nil, false
-		own, theirs := r.queueKeys(ctx, tx), r.queueServers(ctx, tx)
-		settings := tenant.Queue(tx, func(db tenant.DBTX) (publicdb.SettingsGetRow, error) { return r.public.SettingsGet(ctx, db) })
+		opened, admitted, attempted = nil, nil, false
+		about := tenant.Queue(tx, func(db tenant.DBTX) (publicdb.RunContextRow, error) { return r.public.RunContext(ctx, db) }).Public()
 		var err error
 		if r.unanswered {
 			r.userMessageID, err = r.answer(ctx, tx)
@@ -185,11 +185,7 @@ func (r *run) prepare(ctx context.Context) error {
 		if err := r.continues.checkAnswered(); err != nil {
 			return err
 		}
-		r.notices, r.servers = nil, nil
-		if theirs != nil {
-			r.servers, r.notices = theirs.Enabled(ctx, r.user)
-		}
-		if err := r.decide(settings.Value(), own.Value()); err != nil {
+		if err := r.decide(ctx, about.Value()); err != nil {
 			return err
 		}
 		if files, err = chat.QueueFiles(ctx, tx, history.Value(), r.model); err != nil {
@@ -203,21 +199,13 @@ func (r *run) prepare(ctx context.Context) error {
 				ChargedOn: r.charged, ReturnSeq: r.branch.returnSeq, InputTokens: r.promptTokens(history.Value()), Now: r.started,
 			})
 		})
-		tenant.QueueExec(tx, func(db tenant.DBTX) error {
-			return r.public.RunTicketIssue(ctx, db, publicdb.RunTicketIssueParams{
+		admitted = tenant.Queue(tx, func(db tenant.DBTX) (bool, error) {
+			return r.public.RunAdmit(ctx, db, publicdb.RunAdmitParams{
 				RunID: r.id, InstanceID: r.opts.InstanceID, Ciphertext: ticket.Ciphertext, KeyID: ticket.KeyID,
-			})
-		})
-		if r.charged == nil {
-			return nil
-		}
-		reserved = tenant.QueueExec(tx, func(db tenant.DBTX) error {
-			_, err := r.public.QuotaReserve(ctx, db, publicdb.QuotaReserveParams{
-				Day: usage.Day(r.started), Month: usage.Month(r.started),
+				Charged: r.charged != nil, Day: usage.Day(r.started), Month: usage.Month(r.started),
 				DayLimit: clampInt32(r.opts.Quota.Day), MonthLimit: clampInt32(r.opts.Quota.Month),
 			})
-			return err
-		})
+		}).Public()
 		return nil
 	})
 	switch {
@@ -229,7 +217,7 @@ func (r *run) prepare(ctx context.Context) error {
 		return err
 	case opened != nil && tenant.IsUnique(opened.Err()):
 		return errActive("").Because(err)
-	case reserved != nil && tenant.HasState(reserved.Err(), stateQuota):
+	case admitted != nil && tenant.HasState(admitted.Err(), stateQuota):
 		return r.quotaError(ctx, r.brain, r.started)
 	case attempted:
 		r.makeSure()
@@ -246,9 +234,16 @@ func (r *run) promptTokens(rows []tenantdb.MessageHistoryRow) int64 {
 	return min(size, int64(inputWindow(r.model))*charsPerToken)/charsPerGuess + 1
 }
 
-// decide fixes model, key, effort, instructions and charge, from the request and what is the user's.
-func (r *run) decide(settings publicdb.SettingsGetRow, own ownKeys) error {
-	preferred := settings.DefaultModel
+// decide fixes model, key, tools' servers, effort, instructions and charge, from the request and what is the user's.
+func (r *run) decide(ctx context.Context, about publicdb.RunContextRow) error {
+	own, err := rowsOf[publicdb.KeyListRow](about.Keys)
+	if err != nil {
+		return fmt.Errorf("own keys: %w", err)
+	}
+	if err := r.decideServers(ctx, about); err != nil {
+		return err
+	}
+	preferred := about.DefaultModel
 	if r.continues != nil {
 		preferred = &r.continues.model
 	}
@@ -262,11 +257,11 @@ func (r *run) decide(settings publicdb.SettingsGetRow, own ownKeys) error {
 	}
 	want := r.req.effort
 	if want == "" {
-		want = llm.Effort(value(settings.ReasoningEffort))
+		want = llm.Effort(value(about.ReasoningEffort))
 	}
 	r.effort = model.Effort(want, r.mayHaveTools())
-	r.system = settings.CustomInstructions
-	r.approval = value(settings.ToolApproval)
+	r.system = value(about.CustomInstructions)
+	r.approval = value(about.ToolApproval)
 	r.charged = nil
 	if r.keys.source == KeyPlatform {
 		day := usage.Day(r.started)
@@ -275,12 +270,30 @@ func (r *run) decide(settings publicdb.SettingsGetRow, own ownKeys) error {
 	return nil
 }
 
-// queueServers reads the user's MCP servers; nil where there are none here.
-func (r *run) queueServers(ctx context.Context, tx *tenant.Tx) *servers.Query {
+// decideServers fixes the MCP servers that are asked for tools; none where there are none here.
+func (r *run) decideServers(ctx context.Context, about publicdb.RunContextRow) error {
+	r.notices, r.servers = nil, nil
 	if r.opts.Servers == nil {
 		return nil
 	}
-	return r.opts.Servers.Queue(ctx, tx)
+	own, err := rowsOf[publicdb.MCPServerListRow](about.Servers)
+	if err != nil {
+		return fmt.Errorf("own servers: %w", err)
+	}
+	builtins, err := rowsOf[publicdb.MCPBuiltinListRow](about.Builtins)
+	if err != nil {
+		return fmt.Errorf("built-in servers: %w", err)
+	}
+	r.servers, r.notices = r.opts.Servers.Enabled(ctx, r.user, own, builtins)
+	return nil
+}
+
+// rowsOf reads rows that RunContext gives as JSON.
+func rowsOf[T any](list json.RawMessage) (rows []T, err error) {
+	if err := json.Unmarshal(list, &rows); err != nil {
+		return nil, fmt.Errorf("read rows: %w", err)
+	}
+	return rows, nil
 }
 
 // abandon takes back a run that was prepared but cannot be pumped.

@@ -17,7 +17,7 @@ const stateQuota = "TB101"
 func (s *Service) quotaError(ctx context.Context, brain *tenant.Brain, now time.Time) error {
 	var counters *tenant.Result[publicdb.QuotaGetRow]
 	err := brain.Tx(ctx, func(tx *tenant.Tx) error {
-		counters = tenant.Queue(tx, func(db tenant.DBTX) (publicdb.QuotaGetRow, error) { return s.public.QuotaGet(ctx, db) })
+		counters = tenant.Queue(tx, func(db tenant.DBTX) (publicdb.QuotaGetRow, error) { return s.public.QuotaGet(ctx, db) }).Public()
 		return nil
 	})
 	if err != nil {

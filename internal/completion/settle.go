@@ -92,7 +92,7 @@ func (r *run) settleOnce(ctx context.Context, out outcome, now time.Time) error 
 		}
 		r.touch(ctx, tx, now)
 		if refunded {
-			tenant.QueueExec(tx, func(db tenant.DBTX) error { return r.public.QuotaRefund(ctx, db, *r.charged) })
+			tenant.QueueExec(tx, func(db tenant.DBTX) error { return r.public.QuotaRefund(ctx, db, *r.charged) }).Public()
 		}
 		r.queueAccount(ctx, tx, out, cost)
 		return nil
@@ -123,7 +123,7 @@ func (r *run) finishWith(ctx context.Context, tx *tenant.Tx, end tenantdb.RunSet
 // queueAccount adds what the run has used to the day on which it began, and takes its ticket away.
 func (r *run) queueAccount(ctx context.Context, tx *tenant.Tx, out outcome, cost int64) {
 	if !out.produced && out.usage == (llm.Usage{}) {
-		tenant.QueueExec(tx, func(db tenant.DBTX) error { return r.public.RunTicketRemove(ctx, db, r.id) })
+		tenant.QueueExec(tx, func(db tenant.DBTX) error { return r.public.RunTicketRemove(ctx, db, r.id) }).Public()
 		return
 	}
 	messages := int64(0)
@@ -137,7 +137,7 @@ func (r *run) queueAccount(ctx context.Context, tx *tenant.Tx, out outcome, cost
 			InputTokens: used.Input, CachedInputTokens: used.CachedInput, OutputTokens: used.Output,
 			ReasoningTokens: used.Reasoning, CostMicrousd: cost,
 		})
-	})
+	}).Public()
 }
 
 func (r *run) queueFiles(ctx context.Context, tx *tenant.Tx, out outcome, now time.Time) {

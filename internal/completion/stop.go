@@ -51,7 +51,7 @@ func (s *Service) askToStop(ctx context.Context, brain *tenant.Brain, conversati
 		if found, err = s.tenants.RunGetActive(ctx, tx, conversationID); err != nil {
 			return err
 		}
-		tenant.Queue(tx, func(db tenant.DBTX) (int64, error) { return s.public.RunTicketStop(ctx, db, found.ID) })
+		tenant.Queue(tx, func(db tenant.DBTX) (int64, error) { return s.public.RunTicketStop(ctx, db, found.ID) }).Public()
 		return nil
 	})
 	return found, err

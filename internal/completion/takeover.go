@@ -88,7 +88,7 @@ func (s *Service) settleDead(ctx context.Context, user auth.User, id uuid.UUID, 
 // removeTicket takes away the ticket of a run that has ended: it was left behind.
 func (s *Service) removeTicket(ctx context.Context, brain *tenant.Brain, id uuid.UUID) error {
 	return brain.Tx(ctx, func(tx *tenant.Tx) error {
-		tenant.QueueExec(tx, func(db tenant.DBTX) error { return s.public.RunTicketRemove(ctx, db, id) })
+		tenant.QueueExec(tx, func(db tenant.DBTX) error { return s.public.RunTicketRemove(ctx, db, id) }).Public()
 		return nil
 	})
 }

@@ -159,7 +159,7 @@ func (n naming) store(ctx context.Context, title string, used llm.Usage) error {
 				InputTokens: used.Input, CachedInputTokens: used.CachedInput, OutputTokens: used.Output, ReasoningTokens: used.Reasoning,
 				CostMicrousd: n.model.Cost(used),
 			})
-		})
+		}).Public()
 		return nil
 	})
 }

@@ -39,56 +39,10 @@ UPDATE public.quota_counters SET
   month_used = CASE WHEN month = date_trunc('month', $1::date)::date THEN greatest(month_used - 1, 0) ELSE month_used END
 `
 
-// Gives back what QuotaReserve took on a day, unless that day or its month is over.
+// Gives back what RunAdmit took on a day, unless that day or its month is over.
 func (q *Queries) QuotaRefund(ctx context.Context, db DBTX, day time.Time) error {
 	_, err := db.Exec(ctx, quotaRefund, day)
 	return err
-}
-
-const quotaReserve = `-- name: QuotaReserve :one
-WITH reserved AS (
-  INSERT INTO public.quota_counters AS q (user_id, day, day_used, month, month_used)
-  SELECT t.user_id, $1::date, 1, $2::date, 1
-  FROM public.tenants t
-  WHERE $3::integer > 0 AND $4::integer > 0
-  ON CONFLICT (user_id) DO UPDATE SET
-    day = greatest(q.day, excluded.day),
-    day_used = CASE WHEN excluded.day > q.day THEN 1 ELSE q.day_used + 1 END,
-    month = greatest(q.month, excluded.month),
-    month_used = CASE WHEN excluded.month > q.month THEN 1 ELSE q.month_used + 1 END
-  WHERE (excluded.day > q.day OR q.day_used < $3::integer)
-    AND (excluded.month > q.month OR q.month_used < $4::integer)
-  RETURNING q.day, q.day_used, q.month_used
-)
-SELECT public.require(EXISTS (SELECT FROM reserved), 'TB101')::boolean AS reserved,
-  coalesce((SELECT day_used FROM reserved), 0)::integer AS day_used,
-  coalesce((SELECT month_used FROM reserved), 0)::integer AS month_used
-`
-
-type QuotaReserveParams struct {
-	Day        time.Time
-	Month      time.Time
-	DayLimit   int32
-	MonthLimit int32
-}
-
-type QuotaReserveRow struct {
-	Reserved  bool
-	DayUsed   int32
-	MonthUsed int32
-}
-
-// Takes one message from the day's and the month's allowance, both or neither; raises TB101 if either is used up.
-func (q *Queries) QuotaReserve(ctx context.Context, db DBTX, arg QuotaReserveParams) (QuotaReserveRow, error) {
-	row := db.QueryRow(ctx, quotaReserve,
-		arg.Day,
-		arg.Month,
-		arg.DayLimit,
-		arg.MonthLimit,
-	)
-	var i QuotaReserveRow
-	err := row.Scan(&i.Reserved, &i.DayUsed, &i.MonthUsed)
-	return i, err
 }
 
 const quotaRetake = `-- name: QuotaRetake :exec

@@ -11,30 +11,6 @@ import (
 	"github.com/google/uuid"
 )
 
-const runTicketIssue = `-- name: RunTicketIssue :exec
-INSERT INTO public.run_tickets (run_id, instance_id, lock, ciphertext, key_id)
-SELECT $1::uuid, $2::uuid, sha256(convert_to(current_setting('twobrains.key', true) || ($1::uuid)::text, 'UTF8')),
-  $3::bytea, $4::text
-`
-
-type RunTicketIssueParams struct {
-	RunID      uuid.UUID
-	InstanceID uuid.UUID
-	Ciphertext []byte
-	KeyID      string
-}
-
-// Bound: notes a run of this brain.
-func (q *Queries) RunTicketIssue(ctx context.Context, db DBTX, arg RunTicketIssueParams) error {
-	_, err := db.Exec(ctx, runTicketIssue,
-		arg.RunID,
-		arg.InstanceID,
-		arg.Ciphertext,
-		arg.KeyID,
-	)
-	return err
-}
-
 const runTicketRemove = `-- name: RunTicketRemove :exec
 DELETE FROM public.run_tickets WHERE run_id = $1
 `

@@ -149,9 +149,9 @@ func (s *Service) run(ctx context.Context, user auth.User, patch *publicdb.Setti
 	var row *tenant.Result[publicdb.SettingsGetRow]
 	err = brain.Tx(ctx, func(tx *tenant.Tx) error {
 		if patch != nil {
-			tenant.QueueExec(tx, func(db tenant.DBTX) error { return s.q.SettingsPatch(ctx, db, *patch) })
+			tenant.QueueExec(tx, func(db tenant.DBTX) error { return s.q.SettingsPatch(ctx, db, *patch) }).Public()
 		}
-		row = tenant.Queue(tx, func(db tenant.DBTX) (publicdb.SettingsGetRow, error) { return s.q.SettingsGet(ctx, db) })
+		row = tenant.Queue(tx, func(db tenant.DBTX) (publicdb.SettingsGetRow, error) { return s.q.SettingsGet(ctx, db) }).Public()
 		return nil
 	})
 	if err != nil {

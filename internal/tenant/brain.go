@@ -116,6 +116,8 @@ func (db *DB) attempt(ctx context.Context, l *lane, tag string, bind binding, fn
 	tx := &Tx{
 		ctx: ctx, conn: conn, tag: "/* " + tag + " */ ", metrics: db.metrics,
 		path: bind.schema + ", pg_temp", key: bind.key, version: bind.version, proof: bind.proof,
+		// A pooler's backends keep no plans.
+		shares: l.direct,
 	}
 	defer conn.Release()
 	defer tx.rollback()

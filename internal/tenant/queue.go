@@ -3,6 +3,7 @@ package tenant
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -30,7 +31,7 @@ func Queue[T any](tx *Tx, query func(DBTX) (T, error)) *Result[T] {
 		}
 		return r
 	}
-	r.query = &queued{sql: tx.tag + rec.sql, args: rec.args, read: func(db DBTX) error {
+	r.query = &queued{sql: tx.tag + rec.sql, args: rec.args, place: home, read: func(db DBTX) error {
 		r.done = true
 		r.value, r.err = query(db)
 		if errors.Is(r.err, pgx.ErrNoRows) {
@@ -48,6 +49,17 @@ func Queue[T any](tx *Tx, query func(DBTX) (T, error)) *Result[T] {
 func (r *Result[T]) Proves() *Result[T] {
 	if r.query != nil {
 		r.query.proves = true
+	}
+	return r
+}
+
+// Public says that the query names tables of the public brain alone, all of them with their schema. All users then share its plan,
+// which else every one has of their own in each lane. It runs where unqualified names mean the sealed, empty template: said of a query
+// of the private brain, it finds nothing and changes nothing. Changing between the brains costs a small statement, so queries of
+// either are best queued together.
+func (r *Result[T]) Public() *Result[T] {
+	if r.query != nil && r.tx.shares {
+		r.query.sql, r.query.place = strings.TrimPrefix(r.query.sql, r.tx.tag), outside
 	}
 	return r
 }

@@ -10,15 +10,23 @@ const sqlBegin = "BEGIN"
 const sqlBind = `SELECT set_config('search_path', $1, true), set_config('twobrains.key', $2, true),
   set_config('row_security', 'on', true), set_config('statement_timeout', '30s', true)`
 
+// sqlPath moves a bound transaction between the brains. It is planned where it runs like any other statement, so on the way out
+// its text is tagged.
+const sqlPath = "SELECT set_config('search_path', $1, true)"
+
+// templatePath is that of a connection which is bound to nobody.
+const templatePath = templateSchema + ", pg_temp"
+
 // The version table is tern's, so sqlc does not know it. It lies behind the seal: no row means that nothing is bound or
 // that the key does not fit. A login for which no seal holds is refused in the same way.
-const sqlProve = `SELECT public.require(v.version >= $1, CASE WHEN v.version IS NULL THEN 'TB001' ELSE 'TB002' END)
+const sqlProve = `SELECT CASE WHEN v.version >= $1 THEN true
+  ELSE public.require(false, CASE WHEN v.version IS NULL THEN 'TB001' ELSE 'TB002' END) END
 FROM (SELECT (SELECT version FROM schema_version WHERE row_security_active('schema_version'::regclass)) AS version) v`
 
 // appSettings are the startup parameters of the app's connections.
 var appSettings = map[string]string{
 	// Unbound statements meet the sealed, empty template.
-	"search_path": templateSchema + ", pg_temp",
+	"search_path": templatePath,
 	// A user's statement is planned once, not five times first.
 	"plan_cache_mode": "force_generic_plan",
 	"jit":             "off",

@@ -36,6 +36,10 @@ type Tx struct {
 	version int32
 	proof   proof
 	queue   []*queued
+	// shares says that statements of the public brain run under the template's path, where their plans are everybody's; at is
+	// where the path leads just now.
+	shares bool
+	at     place
 	// bound says that the opening statements have succeeded.
 	bound bool
 	sent  bool
@@ -65,7 +69,21 @@ type queued struct {
 	read func(DBTX) error
 	// proves says that any row of the result comes from behind the seal.
 	proves bool
+	place  place
 }
+
+// place is where a statement's plan was made, so which search path it has to meet: Postgres plans anew whenever the path is
+// another one.
+type place uint8
+
+const (
+	// anywhere is for what names nothing.
+	anywhere place = iota
+	// home is the private brain. The statement's text is tagged, so its plan is the user's own.
+	home
+	// outside names the public brain only, under the template's path. Its text and plan are everybody's.
+	outside
+)
 
 // statement is one of the kernel's own, whose result matters only by its error.
 func (tx *Tx) statement(sql string, look func(error) error, args ...any) *queued {
@@ -77,17 +95,58 @@ func (tx *Tx) statement(sql string, look func(error) error, args ...any) *queued
 
 func pass(err error) error { return err }
 
-// bindStatement gives the transaction its schema and the key of its seal, until it ends.
-func (tx *Tx) bindStatement() *queued {
+// bindStatement gives the transaction the key of its seal and a path, until it ends.
+func (tx *Tx) bindStatement(path string) *queued {
 	return tx.statement(sqlBind, func(err error) error {
 		tx.bound = err == nil
 		return err
-	}, tx.path, tx.key)
+	}, path, tx.key)
+}
+
+// withPaths puts a change of the path before each statement that needs another one than it would find.
+func (tx *Tx) withPaths(statements []*queued) []*queued {
+	if !tx.shares {
+		return statements
+	}
+	placed := make([]*queued, 0, len(statements)+2)
+	for _, q := range statements {
+		if q.place != anywhere && q.place != tx.at {
+			placed = append(placed, tx.moveStatement(q.place))
+			tx.at = q.place
+		}
+		placed = append(placed, q)
+	}
+	return placed
+}
+
+func (tx *Tx) moveStatement(to place) *queued {
+	sql := sqlPath
+	if tx.at == home {
+		sql = tx.tag + sql
+	}
+	return tx.statement(sql, pass, tx.pathAt(to))
+}
+
+func (tx *Tx) pathAt(p place) string {
+	if p == outside {
+		return templatePath
+	}
+	return tx.path
+}
+
+// firstPlace is the one that the first statement with a need has, so that binding goes there at once.
+func (tx *Tx) firstPlace(statements []*queued) place {
+	for _, q := range statements {
+		if q.place != anywhere && tx.shares {
+			return q.place
+		}
+	}
+	return home
 }
 
 // proveStatement fails unless the bound key opens the bound schema and that has at least the version.
 func (tx *Tx) proveStatement() *queued {
-	return tx.statement(tx.tag+sqlProve, func(err error) error {
+	prove := tx.statement(tx.tag+sqlProve, func(err error) error {
 		switch {
 		case err == nil:
 			tx.proof = proofGiven
@@ -97,6 +156,8 @@ func (tx *Tx) proveStatement() *queued {
 		}
 		return err
 	}, tx.version)
+	prove.place = home
+	return prove
 }
 
 // Exec implements DBTX.
@@ -159,13 +220,12 @@ func (tx *Tx) send(ctx context.Context, whole bool, extra ...*queued) (pgx.Batch
 	waiting := tx.queue
 	tx.unmarked = tx.unmarked || len(extra) > 0 || slices.ContainsFunc(waiting, func(q *queued) bool { return !q.proves })
 	if !tx.sent {
-		waiting = append(tx.opening(whole), waiting...)
+		waiting = append(tx.opening(whole, extra), waiting...)
 	}
-	batch := &pgx.Batch{QueuedQueries: make([]*pgx.QueuedQuery, 0, len(waiting)+len(extra))}
-	for _, q := range waiting {
-		batch.Queue(q.sql, q.args...)
-	}
-	for _, q := range extra {
+	all := tx.withPaths(append(waiting, extra...))
+	waiting = all[:len(all)-len(extra)]
+	batch := &pgx.Batch{QueuedQueries: make([]*pgx.QueuedQuery, 0, len(all))}
+	for _, q := range all {
 		batch.Queue(q.sql, q.args...)
 	}
 	tx.queue, tx.sent, tx.open = nil, true, tx.open || !whole
@@ -191,35 +251,38 @@ const proveEvery = time.Minute
 const provedKey = "twobrains.proved"
 
 // opening is what goes before the statements of a unit. The proof is left out where one of them may give it.
-func (tx *Tx) opening(whole bool) []*queued {
-	statements := make([]*queued, 0, 3+len(tx.queue))
+func (tx *Tx) opening(whole bool, extra []*queued) []*queued {
+	statements := make([]*queued, 0, 3+len(tx.queue)+len(extra))
 	if !whole {
 		statements = append(statements, tx.statement(sqlBegin, pass))
 	}
-	statements = append(statements, tx.bindStatement())
 	proved, _ := tx.conn.Conn().PgConn().CustomData()[provedKey].(time.Time)
 	byRow := time.Since(proved) < proveEvery && slices.ContainsFunc(tx.queue, func(q *queued) bool { return q.proves })
-	if tx.proof == proofDue && !byRow {
-		prove := tx.proveStatement()
-		read := prove.read
-		prove.read = func(db DBTX) error {
-			err := read(db)
-			tx.bound = err == nil
-			return err
-		}
-		statements = append(statements, prove)
+	if tx.proof != proofDue || byRow {
+		tx.at = tx.firstPlace(slices.Concat(tx.queue, extra))
+		return append(statements, tx.bindStatement(tx.pathAt(tx.at)))
 	}
-	return statements
+	prove := tx.proveStatement()
+	read := prove.read
+	prove.read = func(db DBTX) error {
+		err := read(db)
+		tx.bound = err == nil
+		return err
+	}
+	tx.at = home
+	return append(statements, tx.bindStatement(tx.path), prove)
 }
 
 func (tx *Tx) sendWith(ctx context.Context, sql string, args []any) (pgx.BatchResults, error) {
-	return tx.send(ctx, false, &queued{sql: tx.tag + sql, args: args})
+	return tx.send(ctx, false, &queued{sql: tx.tag + sql, args: args, place: home})
 }
 
 // verify proves a binding after the fact: it found no row by which it could have been proved, or came to no end. If the proof
 // fails, nothing that its marked statements did came from, or went to, a private brain.
 func (tx *Tx) verify() error {
-	check := &Tx{ctx: tx.ctx, conn: tx.conn, tag: tx.tag, path: tx.path, key: tx.key, version: tx.version, proof: proofDue, metrics: tx.metrics}
+	check := &Tx{
+		ctx: tx.ctx, conn: tx.conn, tag: tx.tag, path: tx.path, key: tx.key, version: tx.version, proof: proofDue, shares: tx.shares, metrics: tx.metrics,
+	}
 	return check.roundTrip(tx.ctx, true)
 }
 

@@ -151,7 +151,7 @@ WITH locked AS (
   FROM locked l, settled
   RETURNING id
 )
-SELECT public.require(EXISTS (SELECT FROM settled), 'TB010')::boolean AS settled, (SELECT count(*) FROM stored) AS stored
+SELECT (CASE WHEN EXISTS (SELECT FROM settled) THEN true ELSE public.require(false, 'TB010') END)::boolean AS settled, (SELECT count(*) FROM stored) AS stored
 `
 
 type RunFinishParams struct {
@@ -449,7 +449,7 @@ WITH locked AS (
   WHERE runs.id = $14 AND runs.status = 'running' AND (SELECT count(*) FROM locked) >= 0
   RETURNING runs.id
 )
-SELECT public.require(EXISTS (SELECT FROM settled), 'TB010')::boolean AS settled
+SELECT (CASE WHEN EXISTS (SELECT FROM settled) THEN true ELSE public.require(false, 'TB010') END)::boolean AS settled
 `
 
 type RunSettleParams struct {

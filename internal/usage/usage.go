@@ -99,10 +99,10 @@ func (s *Service) Get(ctx context.Context, user auth.User, days int) (Report, er
 	var quota *tenant.Result[publicdb.QuotaGetRow]
 	var rows *tenant.Result[[]publicdb.UsageListRow]
 	err = brain.Tx(ctx, func(tx *tenant.Tx) error {
-		quota = tenant.Queue(tx, func(db tenant.DBTX) (publicdb.QuotaGetRow, error) { return s.q.QuotaGet(ctx, db) })
+		quota = tenant.Queue(tx, func(db tenant.DBTX) (publicdb.QuotaGetRow, error) { return s.q.QuotaGet(ctx, db) }).Public()
 		rows = tenant.Queue(tx, func(db tenant.DBTX) ([]publicdb.UsageListRow, error) {
 			return s.q.UsageList(ctx, db, today.AddDate(0, 0, 1-days))
-		})
+		}).Public()
 		return nil
 	})
 	if err != nil {

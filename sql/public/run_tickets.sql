@@ -1,9 +1,3 @@
--- name: RunTicketIssue :exec
--- Bound: notes a run of this brain.
-INSERT INTO public.run_tickets (run_id, instance_id, lock, ciphertext, key_id)
-SELECT @run_id::uuid, @instance_id::uuid, sha256(convert_to(current_setting('twobrains.key', true) || (@run_id::uuid)::text, 'UTF8')),
-  @ciphertext::bytea, @key_id::text;
-
 -- name: RunTicketRemove :exec
 -- Bound.
 DELETE FROM public.run_tickets WHERE run_id = @run_id;

@@ -19,7 +19,7 @@ WITH locked AS (
   WHERE runs.id = @id AND runs.status = 'running' AND (SELECT count(*) FROM locked) >= 0
   RETURNING runs.id
 )
-SELECT public.require(EXISTS (SELECT FROM settled), 'TB010')::boolean AS settled;
+SELECT (CASE WHEN EXISTS (SELECT FROM settled) THEN true ELSE public.require(false, 'TB010') END)::boolean AS settled;
 
 -- name: RunFinish :one
 -- RunSettle of a run that brought a reply, which is appended to the conversation if that is still there; stored counts it.
@@ -39,7 +39,7 @@ WITH locked AS (
   FROM locked l, settled
   RETURNING id
 )
-SELECT public.require(EXISTS (SELECT FROM settled), 'TB010')::boolean AS settled, (SELECT count(*) FROM stored) AS stored;
+SELECT (CASE WHEN EXISTS (SELECT FROM settled) THEN true ELSE public.require(false, 'TB010') END)::boolean AS settled, (SELECT count(*) FROM stored) AS stored;
 
 -- name: RunAmend :execrows
 -- What a run has really come to that another process has ended because it took this one for dead. No row: it has ended otherwise.

@@ -321,6 +321,10 @@ export const strings = {
       failed: "It goes on at the server and is kept. Take it up again when your connection is back.",
       retry: "Reconnect",
     },
+    unanswered: {
+      text: "There is no reply to this message.",
+      again: "Ask again",
+    },
     files: {
       attach: "Attach files",
       drop: "Drop files to attach them",

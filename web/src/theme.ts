@@ -28,6 +28,10 @@ const dark: MantineColorsTuple = [
   "#0c0d10",
 ];
 
+/** Where menus and tooltips are put: within a landmark, so that screen readers can tell what they belong to. */
+export const overlaysId = "overlays";
+const overlays = { target: `#${overlaysId}` };
+
 export const theme = createTheme({
   primaryColor: "indigo",
   primaryShade: { light: 6, dark: 5 },
@@ -52,7 +56,8 @@ export const theme = createTheme({
       },
     },
     // Something that takes the focus and is no item does not belong into a menu.
-    Menu: { defaultProps: { withInitialFocusPlaceholder: false } },
+    Menu: { defaultProps: { withInitialFocusPlaceholder: false, portalProps: overlays } },
+    Tooltip: { defaultProps: { portalProps: overlays } },
     Notification: {
       defaultProps: { closeButtonProps: { "aria-label": strings.problems.dismiss } },
     },

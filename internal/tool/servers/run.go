@@ -9,45 +9,28 @@ import (
 	"twobrains/internal/auth"
 	"twobrains/internal/publicdb"
 	"twobrains/internal/secret"
-	"twobrains/internal/tenant"
 	"twobrains/internal/tool/mcp"
 )
 
 // unreadable completes "the server …".
 const unreadable = "has headers that cannot be read any more: they have to be entered again"
 
-// Query is a user's servers on their way from the database.
-type Query struct {
-	service *Service
-	own     *tenant.Result[[]publicdb.MCPServerListRow]
-	builtin *tenant.Result[[]publicdb.MCPBuiltinListRow]
-}
-
-// Queue puts the reading of the user's servers into the next round trip of a transaction.
-func (s *Service) Queue(ctx context.Context, tx *tenant.Tx) *Query {
-	return &Query{
-		service: s,
-		own:     tenant.Queue(tx, func(db tenant.DBTX) ([]publicdb.MCPServerListRow, error) { return s.q.MCPServerList(ctx, db) }),
-		builtin: tenant.Queue(tx, func(db tenant.DBTX) ([]publicdb.MCPBuiltinListRow, error) { return s.q.MCPBuiltinList(ctx, db) }),
-	}
-}
-
-// Enabled returns the servers that are on, for mcp.Client.Open, once the round trip is over. Notices are sentences for the user
-// about those that cannot be used.
-func (q *Query) Enabled(ctx context.Context, user auth.User) (servers []mcp.Server, notices []string) {
-	chosen := q.chosen()
-	for _, b := range q.service.catalog.Servers() {
+// Enabled returns those of a user's servers that are on, for mcp.Client.Open, given all of them. Notices are sentences for the user about
+// those that cannot be used.
+func (s *Service) Enabled(ctx context.Context, user auth.User, own []publicdb.MCPServerListRow, builtins []publicdb.MCPBuiltinListRow) (servers []mcp.Server, notices []string) {
+	chosen := choices(builtins)
+	for _, b := range s.catalog.Servers() {
 		if on, ok := chosen[b.ID]; on || (!ok && b.Enabled) {
 			servers = append(servers, b.Server())
 		}
 	}
-	for _, row := range q.own.Value() {
+	for _, row := range own {
 		if !row.Enabled {
 			continue
 		}
-		server, err := q.service.unseal(user, row)
+		server, err := s.unseal(user, row)
 		if err != nil {
-			q.service.log.ErrorContext(ctx, "headers of an MCP server cannot be opened", "server", row.ID, "error", err)
+			s.log.ErrorContext(ctx, "headers of an MCP server cannot be opened", "server", row.ID, "error", err)
 			notices = append(notices, fmt.Sprintf("The tools of %q are not available: it %s.", row.Name, unreadable))
 			continue
 		}
@@ -56,9 +39,10 @@ func (q *Query) Enabled(ctx context.Context, user auth.User) (servers []mcp.Serv
 	return servers, notices
 }
 
-func (q *Query) chosen() map[string]bool {
+// choices tells which built-in servers a user has turned on or off.
+func choices(rows []publicdb.MCPBuiltinListRow) map[string]bool {
 	chosen := map[string]bool{}
-	for _, row := range q.builtin.Value() {
+	for _, row := range rows {
 		chosen[row.Server] = row.Enabled
 	}
 	return chosen

@@ -97,19 +97,28 @@ func (s *Service) tx(ctx context.Context, user auth.User, work func(*tenant.Tx))
 
 // List returns the built-in servers in the order of the catalog, then the user's own, oldest first.
 func (s *Service) List(ctx context.Context, user auth.User) ([]Server, error) {
-	var q *Query
-	if err := s.tx(ctx, user, func(tx *tenant.Tx) { q = s.Queue(ctx, tx) }); err != nil {
+	var own *tenant.Result[[]publicdb.MCPServerListRow]
+	var builtins *tenant.Result[[]publicdb.MCPBuiltinListRow]
+	err := s.tx(ctx, user, func(tx *tenant.Tx) {
+		own = tenant.Queue(tx, func(db tenant.DBTX) ([]publicdb.MCPServerListRow, error) { return s.q.MCPServerList(ctx, db) }).Public()
+		builtins = s.queueBuiltins(ctx, tx)
+	})
+	if err != nil {
 		return nil, fmt.Errorf("list MCP servers: %w", err)
 	}
 	var list []Server
-	chosen := q.chosen()
+	chosen := choices(builtins.Value())
 	for _, b := range s.catalog.Servers() {
 		list = append(list, fromBuiltin(b, chosen))
 	}
-	for _, row := range q.own.Value() {
+	for _, row := range own.Value() {
 		list = append(list, fromRow(row))
 	}
 	return list, nil
+}
+
+func (s *Service) queueBuiltins(ctx context.Context, tx *tenant.Tx) *tenant.Result[[]publicdb.MCPBuiltinListRow] {
+	return tenant.Queue(tx, func(db tenant.DBTX) ([]publicdb.MCPBuiltinListRow, error) { return s.q.MCPBuiltinList(ctx, db) }).Public()
 }
 
 // Create adds a server. CodeConflict: there are MaxServers.
@@ -131,7 +140,7 @@ func (s *Service) Create(ctx context.Context, user auth.User, draft Draft) (Serv
 	// Somebody who adds several at the same time, at several replicas, may find a slot taken in between.
 	for range MaxServers {
 		err = s.tx(ctx, user, func(tx *tenant.Tx) {
-			created = tenant.Queue(tx, func(db tenant.DBTX) (uuid.UUID, error) { return s.q.MCPServerCreate(ctx, db, params) })
+			created = tenant.Queue(tx, func(db tenant.DBTX) (uuid.UUID, error) { return s.q.MCPServerCreate(ctx, db, params) }).Public()
 			got = s.get(ctx, tx, id)
 		})
 		if !tenant.IsUnique(err) {
@@ -148,7 +157,7 @@ func (s *Service) Create(ctx context.Context, user auth.User, draft Draft) (Serv
 }
 
 func (s *Service) get(ctx context.Context, tx *tenant.Tx, id uuid.UUID) *tenant.Result[publicdb.MCPServerGetRow] {
-	return tenant.Queue(tx, func(db tenant.DBTX) (publicdb.MCPServerGetRow, error) { return s.q.MCPServerGet(ctx, db, id) })
+	return tenant.Queue(tx, func(db tenant.DBTX) (publicdb.MCPServerGetRow, error) { return s.q.MCPServerGet(ctx, db, id) }).Public()
 }
 
 // Update changes what the draft names. Of a built-in server only Enabled can be changed.
@@ -167,7 +176,7 @@ func (s *Service) Update(ctx context.Context, user auth.User, id string, draft D
 	var changed *tenant.Result[int64]
 	var got *tenant.Result[publicdb.MCPServerGetRow]
 	err = s.tx(ctx, user, func(tx *tenant.Tx) {
-		changed = tenant.Queue(tx, func(db tenant.DBTX) (int64, error) { return s.q.MCPServerUpdate(ctx, db, params) })
+		changed = tenant.Queue(tx, func(db tenant.DBTX) (int64, error) { return s.q.MCPServerUpdate(ctx, db, params) }).Public()
 		got = s.get(ctx, tx, record)
 	})
 	switch {
@@ -194,18 +203,18 @@ func (s *Service) updateBuiltin(ctx context.Context, user auth.User, b mcp.Built
 	if len(refusal.Fields) > 0 {
 		return Server{}, sorted(refusal)
 	}
-	var q *Query
+	var builtins *tenant.Result[[]publicdb.MCPBuiltinListRow]
 	err := s.tx(ctx, user, func(tx *tenant.Tx) {
 		if draft.Enabled != nil {
 			params := publicdb.MCPBuiltinSetParams{Server: b.ID, Enabled: *draft.Enabled, Now: s.now()}
-			tenant.QueueExec(tx, func(db tenant.DBTX) error { return s.q.MCPBuiltinSet(ctx, db, params) })
+			tenant.QueueExec(tx, func(db tenant.DBTX) error { return s.q.MCPBuiltinSet(ctx, db, params) }).Public()
 		}
-		q = s.Queue(ctx, tx)
+		builtins = s.queueBuiltins(ctx, tx)
 	})
 	if err != nil {
 		return Server{}, fmt.Errorf("update MCP server: %w", err)
 	}
-	return fromBuiltin(b, q.chosen()), nil
+	return fromBuiltin(b, choices(builtins.Value())), nil
 }
 
 // Delete removes a server that the user has added.
@@ -219,7 +228,7 @@ func (s *Service) Delete(ctx context.Context, user auth.User, id string) error {
 	}
 	var deleted *tenant.Result[int64]
 	err = s.tx(ctx, user, func(tx *tenant.Tx) {
-		deleted = tenant.Queue(tx, func(db tenant.DBTX) (int64, error) { return s.q.MCPServerDelete(ctx, db, record) })
+		deleted = tenant.Queue(tx, func(db tenant.DBTX) (int64, error) { return s.q.MCPServerDelete(ctx, db, record) }).Public()
 	})
 	switch {
 	case err != nil:

@@ -1,6 +1,7 @@
 package servers_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"testing"
 
@@ -9,6 +10,7 @@ import (
 
 	"twobrains/internal/auth"
 	"twobrains/internal/auth/authtest"
+	"twobrains/internal/publicdb"
 	"twobrains/internal/secret"
 	"twobrains/internal/tenant"
 	"twobrains/internal/testdb"
@@ -47,17 +49,33 @@ func (b *testBundle) with(t *testing.T, keys *secret.KeyRing) *servers.Service {
 	return servers.NewService(servers.Options{DB: b.database.DB, Keys: keys, Catalog: builtin, Client: mcp.New(mcp.Options{})})
 }
 
-// enabled is what a run of the user gets.
+// enabled is what a run of the user gets, by the statement that runs read it with.
 func (b *testBundle) enabled(t *testing.T, service *servers.Service, user auth.User) ([]mcp.Server, []string) {
 	t.Helper()
 	brain, err := b.database.DB.Open(t.Context(), user)
 	require.NoError(t, err)
-	var q *servers.Query
+	q := publicdb.New()
+	var about *tenant.Result[publicdb.RunContextRow]
+	var listed *tenant.Result[[]publicdb.MCPServerListRow]
 	require.NoError(t, brain.Tx(t.Context(), func(tx *tenant.Tx) error {
-		q = service.Queue(t.Context(), tx)
+		about = tenant.Queue(tx, func(db tenant.DBTX) (publicdb.RunContextRow, error) { return q.RunContext(t.Context(), db) })
+		listed = tenant.Queue(tx, func(db tenant.DBTX) ([]publicdb.MCPServerListRow, error) { return q.MCPServerList(t.Context(), db) })
 		return nil
 	}))
-	return q.Enabled(t.Context(), user)
+	own, builtins := []publicdb.MCPServerListRow{}, []publicdb.MCPBuiltinListRow{}
+	require.NoError(t, json.Unmarshal(about.Value().Servers, &own))
+	require.NoError(t, json.Unmarshal(about.Value().Builtins, &builtins))
+	require.Equal(t, utc(listed.Value()), utc(own), "JSON and rows")
+	return service.Enabled(t.Context(), user, own, builtins)
+}
+
+// utc makes rows comparable: whose times are read from rows have the local zone.
+func utc(rows []publicdb.MCPServerListRow) (same []publicdb.MCPServerListRow) {
+	for _, row := range rows {
+		row.CreatedAt, row.UpdatedAt = row.CreatedAt.UTC(), row.UpdatedAt.UTC()
+		same = append(same, row)
+	}
+	return same
 }
 
 func draft(name string, headers map[string]secret.Secret) servers.Draft {

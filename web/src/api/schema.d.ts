@@ -309,7 +309,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Who am I */
+        /** Who am I, and what may a message hold */
         get: operations["getSession"];
         put?: never;
         post?: never;
@@ -557,6 +557,26 @@ export interface components {
         };
         KeyInput: {
             key: string;
+        };
+        Limits: {
+            /**
+             * Format: int64
+             * @description Of one file.
+             * @example 20971520
+             */
+            attachmentBytes: number;
+            /**
+             * Format: int64
+             * @description Of all files of a message together.
+             * @example 20971520
+             */
+            messageAttachmentBytes: number;
+            /**
+             * Format: int64
+             * @description Of the text of a message, in characters.
+             * @example 32000
+             */
+            messageChars: number;
         };
         MCPServer: {
             /**
@@ -847,6 +867,7 @@ export interface components {
             authenticatedAt: string;
             /** Format: date-time */
             expiresAt: string;
+            limits: components["schemas"]["Limits"];
             user: components["schemas"]["SessionUser"];
         };
         SessionUser: {

@@ -11,12 +11,10 @@ import { accepted, unreadable } from "./attachments";
 import classes from "./chat.module.css";
 import { DraftFiles } from "./DraftFiles";
 import { type Draft, isEmptyDraft, useDraft } from "./drafts";
+import { charactersOver } from "./length";
 import { EffortPicker, ModelPicker } from "./ModelPicker";
 import type { Uploads } from "./uploads";
 import type { Choice } from "./useModelChoice";
-
-// The server's default limit, in characters.
-const maxLength = 32_000;
 
 /** The element to focus for writing, from anywhere on the page. */
 export const composerId = "composer";
@@ -43,7 +41,7 @@ export function Composer(props: Props) {
   const input = useRef<HTMLTextAreaElement>(null);
   const stop = useStop(conversationId);
   const text = draft.text.trim();
-  const over = text.length > maxLength ? [...text].length - maxLength : 0;
+  const over = charactersOver(text);
   const unfit = unreadable(choice.model, draft.files);
   const uploading = running.some(({ problem }) => !problem);
   const ready =

@@ -18,6 +18,7 @@ import type { ChatMessage } from "./message";
 import { RecoveryNotice } from "./RecoveryNotice";
 import type { Recovery } from "./recovery";
 import type { Thread, View } from "./thread";
+import { Unanswered } from "./Unanswered";
 import { uploadsOf } from "./uploads";
 import { useFileDrop } from "./useFileDrop";
 import { type Choice, useModelChoice } from "./useModelChoice";
@@ -89,6 +90,9 @@ export function Conversation({ id, thread, isNew, whenOpen }: Props) {
           <div className={classes.column}>
             {thread && recovering && <RecoveryNotice recovery={recovery} onRetry={() => thread.retry()} />}
             {thread && problem && !busy && <ErrorNotice problem={problem} thread={thread} onSend={send} />}
+            {thread && !busy && !problem && !recovering && messages.at(-1)?.role === "user" && (
+              <Unanswered key={messages.at(-1)?.id} />
+            )}
             {thread && !busy && <ApprovalBar thread={thread} message={messages.at(-1)} />}
             <Composer
               conversationId={id}

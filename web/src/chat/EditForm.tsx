@@ -5,6 +5,7 @@ import { useActions } from "./actions";
 import { composerId } from "./Composer";
 import classes from "./chat.module.css";
 import { clearDraft, editDraft, useDraft } from "./drafts";
+import { charactersOver } from "./length";
 import { type ChatMessage, textOf } from "./message";
 
 const s = strings.chat;
@@ -16,6 +17,7 @@ export function EditForm({ message }: { message: ChatMessage }) {
   const input = useRef<HTMLTextAreaElement>(null);
   const original = textOf(message);
   const value = draft.text || original;
+  const over = charactersOver(value.trim());
 
   useEffect(() => {
     const field = input.current;
@@ -34,7 +36,7 @@ export function EditForm({ message }: { message: ChatMessage }) {
   const save = (event?: FormEvent) => {
     event?.preventDefault();
     const text = value.trim();
-    if (text !== "" && !thread.busy) {
+    if (text !== "" && over <= 0 && !thread.busy) {
       edit(message, text);
       document.getElementById(composerId)?.focus();
     }
@@ -68,13 +70,13 @@ export function EditForm({ message }: { message: ChatMessage }) {
       />
       <Group justify="space-between" gap="xs">
         <Text size="xs" c="dimmed" className={classes.editHint}>
-          {s.editHint}
+          {over > 0 ? s.tooLong(over) : s.editHint}
         </Text>
         <Group gap="xs">
           <Button size="xs" variant="default" onClick={cancel}>
             {strings.list.cancel}
           </Button>
-          <Button size="xs" type="submit" disabled={value.trim() === ""}>
+          <Button size="xs" type="submit" disabled={value.trim() === "" || over > 0}>
             {s.editSave}
           </Button>
         </Group>

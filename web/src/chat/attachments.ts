@@ -1,11 +1,11 @@
-import type { Model } from "~/api/types";
+import type { Limits, Model } from "~/api/types";
 import { strings } from "~/strings";
 import type { DraftFile } from "./drafts";
 
-// The server's limits that cannot be configured, see docs/attachments.md. Its other refusals come in its own words.
 const mebibyte = 1024 * 1024;
+
+/** The server's limit that cannot be configured, see docs/attachments.md. Its other refusals come in its own words. */
 export const maxFiles = 20;
-export const maxTogether = 20 * mebibyte;
 
 /** What the file dialog offers. Whatever is dropped or pasted is left to the server to judge. */
 export const accepted = [
@@ -55,7 +55,7 @@ interface Sized {
 }
 
 /** Why a file cannot come along with those that are there already; undefined if it can. */
-export function refusal(file: Sized, there: Sized[]): string | undefined {
+export function refusal(file: Sized, there: Sized[], limits: Limits | undefined): string | undefined {
   const s = strings.chat.files;
   if (file.size === 0) {
     return s.empty(file.name);
@@ -63,12 +63,16 @@ export function refusal(file: Sized, there: Sized[]): string | undefined {
   if (there.length >= maxFiles) {
     return s.tooMany(maxFiles);
   }
-  if (file.size > maxTogether) {
-    return s.tooLarge(file.name, readableSize(maxTogether));
+  if (!limits) {
+    return undefined;
+  }
+  const most = Math.min(limits.attachmentBytes, limits.messageAttachmentBytes);
+  if (file.size > most) {
+    return s.tooLarge(file.name, readableSize(most));
   }
   const together = there.reduce((sum, { size }) => sum + size, file.size);
-  if (together > maxTogether) {
-    return s.tooMuch(file.name, readableSize(maxTogether));
+  if (together > limits.messageAttachmentBytes) {
+    return s.tooMuch(file.name, readableSize(limits.messageAttachmentBytes));
   }
   return undefined;
 }

@@ -1,6 +1,7 @@
 import { deleteAttachment, uploadAttachment } from "~/api/attachments";
 import { Problem } from "~/api/problem";
 import { noteFailure } from "~/api/queryClient";
+import { knownLimits } from "~/api/session";
 import { Cell } from "~/lib/cell";
 import { newId } from "~/lib/id";
 import { refusal } from "./attachments";
@@ -37,7 +38,7 @@ export class Uploads {
     const refusals: string[] = [];
     for (const file of files) {
       const there = [...getDraft(this.draftKey).files, ...this.list.get().map((upload) => upload.file)];
-      const reason = refusal(file, there);
+      const reason = refusal(file, there, knownLimits());
       if (reason) {
         refusals.push(reason);
         continue;

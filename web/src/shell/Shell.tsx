@@ -8,6 +8,7 @@ import { conversationsQuery, refreshConversations } from "~/api/conversations";
 import { useCell } from "~/lib/cell";
 import { onTabs } from "~/lib/tabs";
 import { strings } from "~/strings";
+import { overlaysId } from "~/theme";
 import { Logo } from "./Logo";
 import { OfflineBanner } from "./OfflineBanner";
 import { closeDialog, dialog } from "./overlays";
@@ -75,6 +76,7 @@ export function Shell() {
         <div className={classes.page}>
           <Outlet />
         </div>
+        <div id={overlaysId} />
       </main>
       <Suspense>
         {overlay === "palette" && <Palette onClose={closeDialog} />}
