@@ -97,7 +97,21 @@ func aim(v reflect.Value, w *world) {
 // isNothing reports whether a result holds no row and no effect.
 func isNothing(result any) bool {
 	v := reflect.ValueOf(result)
-	return result == nil || v.IsZero() || (v.Kind() == reflect.Slice && v.Len() == 0)
+	if result == nil || v.IsZero() || (v.Kind() == reflect.Slice && v.Len() == 0) {
+		return true
+	}
+	if list, ok := result.(json.RawMessage); ok {
+		return string(list) == "null"
+	}
+	if v.Kind() != reflect.Struct {
+		return false
+	}
+	for _, field := range v.Fields() {
+		if !isNothing(field.Interface()) {
+			return false
+		}
+	}
+	return true
 }
 
 func TestGeneratedQueriesUnbound(t *testing.T) {
