@@ -84,7 +84,9 @@ func TestPublicFindsNothingPrivate(t *testing.T) {
 	var found *tenant.Result[tenantdb.ConversationGetRow]
 	var path pgtype.Text
 	require.NoError(t, alice.Tx(ctx, func(tx *tenant.Tx) error {
-		found = tenant.Queue(tx, func(db tenant.DBTX) (tenantdb.ConversationGetRow, error) { return b.tenant.ConversationGet(ctx, db, "c") }).Public()
+		found = tenant.Queue(tx, func(db tenant.DBTX) (tenantdb.ConversationGetRow, error) {
+			return b.tenant.ConversationGet(ctx, db, "c")
+		}).Public()
 		return tx.QueryRow(ctx, "SELECT current_setting('search_path')").Scan(&path)
 	}))
 	require.ErrorIs(t, found.Err(), pgx.ErrNoRows, "a private statement that is called public")
