@@ -127,6 +127,8 @@ test("files come along by button and by paste, and the draft keeps them", async 
     );
   });
   await page.getByRole("button", { name: "Remove table.csv" }).waitFor();
+  // Only what has arrived outlives the page.
+  await becomes(() => page.getByRole("progressbar", { name: /table\.csv/ }).count(), 0);
   await page.reload();
   await page.getByRole("button", { name: "Remove notes.md" }).waitFor();
   await accessible(page, "attached files");

@@ -7,13 +7,16 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"twobrains/internal/console"
 )
 
 // ownKey is the only key that the provider of models and searches takes.
 const ownKey = "sk-journey-0123456789"
 
 // newProvider starts a server of OpenAI's chat completions and of Exa's searches. Its one model always has the same to say:
-// it thinks, looks something up and explains, with a table and a program. A request without ownKey is refused.
+// it thinks, looks something up and explains, with a table and a program. What it looks up is on the web, or in the user's history if
+// it is asked for that. A request without ownKey is refused.
 func newProvider(t *testing.T) *httptest.Server {
 	t.Helper()
 	mux := http.NewServeMux()
@@ -51,7 +54,10 @@ const (
 
 func complete(w http.ResponseWriter, r *http.Request) {
 	var request struct {
-		Messages []struct{ Role string }
+		Messages []struct {
+			Role    string
+			Content any
+		}
 	}
 	if err := json.NewDecoder(r.Body).Decode(&request); err != nil || len(request.Messages) == 0 {
 		http.Error(w, "bad request", http.StatusBadRequest)
@@ -63,7 +69,12 @@ func complete(w http.ResponseWriter, r *http.Request) {
 			send(w, map[string]any{field: word}, nil)
 		}
 	}
-	if request.Messages[len(request.Messages)-1].Role == "tool" {
+	last := request.Messages[len(request.Messages)-1]
+	tool, arguments := "web_search", `{"query": "compound interest formula"}`
+	if strings.Contains(fmt.Sprint(last.Content), "my history") {
+		tool, arguments = console.ToolName, `{"query": "SELECT count(*) AS conversations FROM conversations"}`
+	}
+	if last.Role == "tool" {
 		say("content", closing)
 		send(w, map[string]any{}, "stop")
 	} else {
@@ -71,7 +82,7 @@ func complete(w http.ResponseWriter, r *http.Request) {
 		say("content", opening)
 		send(w, map[string]any{"tool_calls": []any{map[string]any{
 			"index": 0, "id": fmt.Sprintf("call_%d", len(request.Messages)), "type": "function",
-			"function": map[string]any{"name": "web_search", "arguments": `{"query": "compound interest formula"}`},
+			"function": map[string]any{"name": tool, "arguments": arguments},
 		}}}, nil)
 		send(w, map[string]any{}, "tool_calls")
 	}

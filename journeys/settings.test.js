@@ -3,7 +3,7 @@ import test from "node:test";
 import { accessible, mailedCode, person, picture, server, sizes } from "./lib/browser.js";
 import { becomes, composer, send, settled, signIn, signUp } from "./lib/steps.js";
 
-const pages = ["profile", "usage", "models", "keys", "instructions", "tools", "appearance"];
+const pages = ["profile", "usage", "models", "keys", "instructions", "tools", "data", "appearance"];
 
 /** Opens a page of the settings and waits until everything on it is there. */
 async function settings(page, name) {

@@ -104,10 +104,10 @@ func migrationText(migrations fs.FS) (text string, version int32, err error) {
 func (c *cloner) script(w *strings.Builder, id uuid.UUID, filled bool) {
 	schema := schemaOf(id)
 	lock := c.lock(schema)
-	fmt.Fprintf(w, "CREATE SCHEMA %[1]s;\nGRANT USAGE ON SCHEMA %[1]s TO twobrains_app;\nSET LOCAL search_path = %[1]s;\n%[2]s\n"+
+	fmt.Fprintf(w, "CREATE SCHEMA %[1]s;\nGRANT USAGE ON SCHEMA %[1]s TO twobrains_app, twobrains_console;\nSET LOCAL search_path = %[1]s;\n%[2]s\n"+
 		"CREATE TABLE schema_version (version int4 NOT NULL);\nINSERT INTO schema_version VALUES (%[3]d);\n", schema, c.ddl, c.version)
 	for _, t := range c.tables {
-		fmt.Fprintf(w, "ALTER TABLE %[1]s ENABLE ROW LEVEL SECURITY;\nCREATE POLICY seal ON %[1]s USING (%[2]s);\nGRANT %[3]s ON %[1]s TO twobrains_app;\n",
+		fmt.Fprintf(w, "ALTER TABLE %[1]s ENABLE ROW LEVEL SECURITY;\nCREATE POLICY seal ON %[1]s USING (%[2]s);\nGRANT %[3]s ON %[1]s TO twobrains_app;\nGRANT SELECT ON %[1]s TO twobrains_console;\n",
 			t.Name, strings.ReplaceAll(*t.Condition, c.pattern, lock), *t.Privileges)
 	}
 	fmt.Fprintf(w, "INSERT INTO public.tenants (user_id, schema_name, lock, key_id, version, migrated_at) VALUES ('%s', '%s', '\\x%s', '%s', %d, now());\n",

@@ -67,6 +67,7 @@ var groups = []group{
 	{"deploy", runDeploy},
 	{"sweep", runSweep},
 	{"scale", runScale},
+	{"search", runSearch},
 }
 
 func command() *cli.Command {

@@ -61,6 +61,11 @@ func tenantCommand() *cli.Command {
 				Flags:     []cli.Flag{all("all private brains and the template"), &cli.BoolFlag{Name: "dry-run", Usage: "do it all and roll back"}, asJSON("one JSON object per finding and line")},
 				Action:    withDB(tenantRepair),
 			},
+			tenantExportCommand(),
+			tenantRestoreCommand(),
+			tenantCloneCommand(),
+			tenantDeleteCommand(),
+			tenantVerifyDeletedCommand(),
 		},
 	}
 }

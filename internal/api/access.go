@@ -48,6 +48,7 @@ func (s *Server) authenticate(extra []limits) fiber.Handler {
 			return err
 		}
 		exchangeOf(c).user = user
+		s.retention.Visit(user)
 		byUser := limitsOf("user:"+user.ID().String(), "user", func(l limits) config.Rate { return l.user }, append([]limits{s.limits}, extra...))
 		if err := s.charge(c, s.limiter, append(byAddress, byUser...)); err != nil {
 			return err

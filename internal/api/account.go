@@ -40,6 +40,8 @@ type Settings struct {
 	DefaultModel       *string `json:"defaultModel" doc:"Id of a model; null: none chosen."`
 	ReasoningEffort    *string `json:"reasoningEffort" enum:"off,low,medium,high" doc:"Null: left to the model."`
 	ToolApproval       *string `json:"toolApproval" enum:"always,never" doc:"When to ask before tools of MCP servers run; null: as each server says."`
+	RetentionDays      *int    `json:"retentionDays" doc:"Conversations without a message for as many days are deleted when their owner comes; null: none are."`
+	HistoryTool        bool    `json:"historyTool" doc:"Models may ask to query the caller's history in SQL; every query needs consent."`
 	CustomInstructions string  `json:"customInstructions"`
 	Preferences        object  `json:"preferences" doc:"What clients want to remember."`
 }
@@ -122,6 +124,8 @@ func (s *Server) settingsRoutes(tag string) {
 			DefaultModel       maybe[string] `json:"defaultModel,omitempty"`
 			ReasoningEffort    maybe[string] `json:"reasoningEffort,omitempty" enum:"off,low,medium,high"`
 			ToolApproval       maybe[string] `json:"toolApproval,omitempty" enum:"always,never"`
+			RetentionDays      maybe[int]    `json:"retentionDays,omitempty" minimum:"1" maximum:"3650"`
+			HistoryTool        maybe[bool]   `json:"historyTool,omitempty"`
 			CustomInstructions maybe[string] `json:"customInstructions,omitempty" maxLength:"8000"`
 			Preferences        maybe[object] `json:"preferences,omitempty" doc:"Replaced as a whole; at most 16 KiB of JSON, 32 levels."`
 		} `nameHint:"SettingsUpdate"`
@@ -134,6 +138,8 @@ func (s *Server) settingsRoutes(tag string) {
 			DefaultModel:       settings.Change[string]{Set: in.Body.DefaultModel.set, Value: in.Body.DefaultModel.value},
 			ReasoningEffort:    settings.Change[string]{Set: in.Body.ReasoningEffort.set, Value: in.Body.ReasoningEffort.value},
 			ToolApproval:       settings.Change[string]{Set: in.Body.ToolApproval.set, Value: in.Body.ToolApproval.value},
+			RetentionDays:      settings.Change[int]{Set: in.Body.RetentionDays.set, Value: in.Body.RetentionDays.value},
+			HistoryTool:        settings.Change[bool]{Set: in.Body.HistoryTool.set, Value: in.Body.HistoryTool.value},
 			CustomInstructions: settings.Change[string]{Set: in.Body.CustomInstructions.set, Value: in.Body.CustomInstructions.value},
 			Preferences:        settings.Change[json.RawMessage]{Set: in.Body.Preferences.set},
 		}
@@ -147,7 +153,7 @@ func (s *Server) settingsRoutes(tag string) {
 
 func wireSettings(s settings.Settings) Settings {
 	return Settings{
-		DefaultModel: s.DefaultModel, ReasoningEffort: s.ReasoningEffort, ToolApproval: s.ToolApproval,
+		DefaultModel: s.DefaultModel, ReasoningEffort: s.ReasoningEffort, ToolApproval: s.ToolApproval, RetentionDays: s.RetentionDays, HistoryTool: s.HistoryTool,
 		CustomInstructions: s.CustomInstructions, Preferences: object{s.Preferences},
 	}
 }

@@ -20,13 +20,13 @@ func TestSettings(t *testing.T) {
 		t.Helper()
 		scenario{method: "PATCH", path: path, body: body, status: 200, has: want}.run(t, u)
 	}
-	scenario{path: path, status: 200, has: []string{`{"defaultModel":null,"reasoningEffort":null,"toolApproval":null,"customInstructions":"","preferences":{}}`}}.run(t, u)
+	scenario{path: path, status: 200, has: []string{`{"defaultModel":null,"reasoningEffort":null,"toolApproval":null,"retentionDays":null,"historyTool":false,"customInstructions":"","preferences":{}}`}}.run(t, u)
 	patch(`{}`, `"preferences":{}`)
 	patch(`{"defaultModel":"demo:demo","reasoningEffort":"low","customInstructions":"Be brief.","preferences":{"theme":"dark","n":[1,2.5,{"a":null}]}}`,
 		`"demo:demo"`, `"low"`, `"Be brief."`, `"theme":"dark"`)
 	patch(`{"reasoningEffort":"high"}`, `"demo:demo"`, `"high"`, `"Be brief."`, `"theme":"dark"`)
 	patch(`{"defaultModel":null}`, `"defaultModel":null`, `"high"`, `"Be brief."`)
-	patch(`{"reasoningEffort":null,"toolApproval":null,"customInstructions":null,"preferences":null}`, `{"defaultModel":null,"reasoningEffort":null,"toolApproval":null,"customInstructions":"","preferences":{}}`)
+	patch(`{"reasoningEffort":null,"toolApproval":null,"retentionDays":null,"historyTool":null,"customInstructions":null,"preferences":null}`, `{"defaultModel":null,"reasoningEffort":null,"toolApproval":null,"retentionDays":null,"historyTool":false,"customInstructions":"","preferences":{}}`)
 	patch(`{"toolApproval":"never"}`, `"toolApproval":"never"`)
 	patch(`{"toolApproval":null}`, `"toolApproval":null`)
 	patch(`{"customInstructions":"`+strings.Repeat("ü", 8000)+`"}`, "üüü")

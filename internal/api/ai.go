@@ -24,6 +24,7 @@ type AIRequest struct {
 	MessageID       string      `json:"messageId,omitempty" doc:"The message to edit (of the user), to make anew, or the reply whose requests for approval are answered."`
 	ModelID         string      `json:"modelId,omitempty" doc:"Left out: the user's default, else the installation's."`
 	ReasoningEffort string      `json:"reasoningEffort,omitempty" enum:"off,low,medium,high"`
+	Temporary       bool        `json:"temporary,omitempty" doc:"With the first message: the conversation is in no list and no search, and is deleted when its owner comes a day after its last message, if not before. For one that is there and is not temporary: 409."`
 }
 
 // AIMessage documents the last message: the user's, or the reply that asked for approval, with the answers.
@@ -67,7 +68,7 @@ const (
 func (s *Server) aiRoutes() {
 	r := s.api.OpenAPI().Components.Schemas
 	send := limits{name: "ai", perIP: s.config.Limits.AIPerIP, user: s.config.Limits.AIPerUser}
-	s.app.Post(aiPath, append(append([]fiber.Handler{s.admitReply}, s.access(send)...), s.startReply)...)
+	s.app.Post(aiPath, append(append([]fiber.Handler{s.admitReply}, s.access(send)...), s.admitStored, s.startReply)...)
 	request := r.Schema(reflect.TypeFor[AIRequest](), true, "")
 	r.SchemaFromRef(request.Ref).AdditionalProperties = true
 	s.document(huma.Operation{
@@ -79,7 +80,7 @@ func (s *Server) aiRoutes() {
 		RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/json": {Schema: request}}},
 	}, codesBody, []problem.Code{
 		problem.CodeNotFound, problem.CodeConflict, problem.CodeRunActive, problem.CodeModelUnavailable, problem.CodeQuotaDay, problem.CodeQuotaMonth,
-		problem.CodeSecretUnreadable,
+		problem.CodeSecretUnreadable, problem.CodeStorageFull,
 	})
 
 	handlers := append(s.access(), s.followReply)

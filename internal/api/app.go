@@ -20,6 +20,7 @@ import (
 	"twobrains/internal/auth"
 	"twobrains/internal/completion"
 	"twobrains/internal/config"
+	"twobrains/internal/job"
 	"twobrains/internal/llm"
 	"twobrains/internal/secret"
 	"twobrains/internal/stream/redislog"
@@ -50,6 +51,7 @@ type App struct {
 	DB          *tenant.DB
 	Registry    *prometheus.Registry
 	Completions *completion.Service
+	Jobs        *job.Queue
 
 	server        *Server
 	invalidations *auth.Invalidations
@@ -68,7 +70,7 @@ func OpenDB(c *config.Config, log *slog.Logger, r prometheus.Registerer) (*tenan
 		return nil, fmt.Errorf("read master keys: %w", err)
 	}
 	return tenant.New(tenant.Options{
-		URL: c.Storage.DatabaseURL, OwnerURL: c.Storage.OwnerURL, Keys: keys,
+		URL: c.Storage.DatabaseURL, OwnerURL: c.Storage.OwnerURL, ConsoleURL: c.Storage.ConsoleURL, Keys: keys,
 		PublicMigrations: tern.Public(), TenantMigrations: tern.Tenant(), Sync: SyncModels(c),
 		Lanes: c.Storage.Lanes, Provisioners: c.Storage.Provisioners,
 		Logger: log, Registerer: r,
@@ -122,6 +124,15 @@ func NewApp(ctx context.Context, c *config.Config, o AppOptions) (_ *App, err er
 	if err := a.wireChat(&d, o); err != nil {
 		return nil, err
 	}
+	if err := a.wireJobs(&d, o); err != nil {
+		return nil, err
+	}
+	if err := a.wireData(&d, o); err != nil {
+		return nil, err
+	}
+	if err := a.wireTransfers(&d, o); err != nil {
+		return nil, err
+	}
 	if a.server, err = New(d); err != nil {
 		return nil, fmt.Errorf("make server: %w", err)
 	}
@@ -167,6 +178,7 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	for name, run := range map[string]func(context.Context) error{
 		"completions": a.Completions.Run, "invalidations": a.invalidations.Run, "signals": a.signals.Run,
+		"jobs": a.Jobs.Run, "transfers": a.server.transfers.Run,
 	} {
 		group.Go(func() error {
 			err := run(background)

@@ -73,7 +73,7 @@ func (s *Server) attachmentRoutes() {
 				Schema: s.api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[Attachment](), true, ""),
 			}},
 		}},
-	}, codesBody, []problem.Code{problem.CodeConflict})
+	}, codesBody, []problem.Code{problem.CodeConflict, problem.CodeStorageFull})
 
 	s.app.Get(paramNames.Replace(attachmentPath), s.authenticate(nil), s.download)
 	s.documentFile(huma.Operation{
@@ -141,6 +141,9 @@ func (s *Server) upload(c *fiber.Ctx) error {
 	defer leave()
 	data, err := takeFile(c, length, limit)
 	if err != nil {
+		return err
+	}
+	if err := s.storage.Admit(c.UserContext(), user, int64(len(data))); err != nil {
 		return err
 	}
 	// The time that the file took to arrive is not taken from the database's.

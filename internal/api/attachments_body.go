@@ -62,7 +62,9 @@ func tooLargeBody(c *fiber.Ctx) error {
 	return fromStatus(http.StatusRequestEntityTooLarge)
 }
 
-func isUpload(c *fiber.Ctx) bool { return c.Method() == http.MethodPost && c.Path() == attachment.Path }
+func isUpload(c *fiber.Ctx) bool {
+	return c.Method() == http.MethodPost && (c.Path() == attachment.Path || c.Path() == importPath)
+}
 
 // originHeader gives the cross-site check the headers that it asks for. Of an upload it hears nothing about the body, which
 // is no JSON: that it comes from our own origin must be said by Origin and Sec-Fetch-Site alone.

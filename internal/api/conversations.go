@@ -16,6 +16,7 @@ type Conversation struct {
 	Title       string     `json:"title" doc:"Empty until named." example:"Tax return"`
 	TitleByUser bool       `json:"titleByUser" doc:"The user chose the title; it is not replaced by a generated one."`
 	Pinned      bool       `json:"pinned"`
+	Temporary   bool       `json:"temporary" doc:"In no list and in no search; deleted when its owner comes a day after its last message, if not before."`
 	ArchivedAt  *time.Time `json:"archivedAt" doc:"Null unless archived."`
 	CreatedAt   time.Time  `json:"createdAt"`
 	UpdatedAt   time.Time  `json:"updatedAt" doc:"When the last message came."`

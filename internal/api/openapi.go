@@ -56,7 +56,7 @@ func newAPI(a huma.Adapter) huma.API {
 var (
 	codesAlways = []problem.Code{
 		problem.CodeUnauthenticated, problem.CodeSecondFactorRequired, problem.CodeRateLimited,
-		problem.CodeInternal, problem.CodeUnavailable, problem.CodeBusy, problem.CodeBrainUnavailable,
+		problem.CodeInternal, problem.CodeUnavailable, problem.CodeBusy, problem.CodeBrainUnavailable, problem.CodeAccountDeleted,
 	}
 	codesBody = []problem.Code{
 		problem.CodeBadRequest, problem.CodeCrossSite, problem.CodeTooLarge, problem.CodeUnsupportedMediaType, problem.CodeInvalid,

@@ -30,6 +30,8 @@ type Problem struct {
 	// RetryAfter is also the header of that name.
 	RetryAfter int    `json:"retryAfter,omitempty" doc:"Seconds after which a retry may succeed." example:"2"`
 	RunID      string `json:"runId,omitempty" doc:"With run_active: the run that is under way."`
+	// SQL is what Postgres says of a query, in words that may repeat the caller's own rows.
+	SQL *problem.SQL `json:"sql,omitempty" doc:"With sql_error: what is wrong with the query, and where."`
 }
 
 const problemJSON = "application/problem+json"
@@ -89,6 +91,7 @@ func describe(c *fiber.Ctx, err error) *Problem {
 		RequestID: x.id,
 		Errors:    e.Fields,
 		RunID:     e.RunID,
+		SQL:       e.SQL,
 	}
 	if e.RetryAfter > 0 {
 		p.RetryAfter = int(max(1, math.Ceil(e.RetryAfter.Seconds())))

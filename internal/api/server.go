@@ -18,15 +18,21 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 
+	"twobrains/internal/account/deletion"
+	"twobrains/internal/account/transfer"
 	"twobrains/internal/auth"
 	"twobrains/internal/byok"
 	"twobrains/internal/chat"
 	"twobrains/internal/completion"
 	"twobrains/internal/config"
+	"twobrains/internal/console"
 	"twobrains/internal/devmail"
 	"twobrains/internal/problem"
 	"twobrains/internal/ratelimit"
+	"twobrains/internal/retention"
+	"twobrains/internal/search"
 	"twobrains/internal/settings"
+	"twobrains/internal/storage"
 	"twobrains/internal/stream"
 	"twobrains/internal/tenant"
 	"twobrains/internal/tool/servers"
@@ -47,7 +53,13 @@ type Deps struct {
 	Settings    *settings.Service
 	Keys        *byok.Keys
 	Usage       *usage.Service
+	Console     *console.Console
 	MCP         *servers.Service
+	Search      *search.Service
+	Storage     *storage.Service
+	Retention   *retention.Keeper
+	Deletions   *deletion.Service
+	Transfers   *transfer.Service
 	// Mail is the development mail page; nil: there is none.
 	Mail *devmail.Sink
 	// Web is the built single-page app; nil: there is none.
@@ -67,8 +79,14 @@ type Server struct {
 	settings    *settings.Service
 	keys        *byok.Keys
 	usage       *usage.Service
+	console     *console.Console
 	mcp         *servers.Service
 	attachments *attachments
+	search      *search.Service
+	storage     *storage.Service
+	retention   *retention.Keeper
+	deletions   *deletion.Service
+	transfers   *transfer.Service
 	streams     *stream.Server
 	log         *slog.Logger
 	now         func() time.Time
@@ -101,6 +119,7 @@ const (
 func New(d Deps) (*Server, error) {
 	s := &Server{
 		config: d.Config, verifier: d.Verifier, completions: d.Completions, chat: d.Chat, settings: d.Settings, keys: d.Keys, usage: d.Usage, mcp: d.MCP,
+		console: d.Console,
 		streams: stream.NewServer(stream.ServerOptions{Logger: d.Logger}),
 		log:     d.Logger, now: d.Clock,
 		https:  strings.HasPrefix(d.Config.Server.PublicURL, "https://"),
@@ -110,6 +129,9 @@ func New(d Deps) (*Server, error) {
 		s.now = time.Now
 	}
 	s.attachments = newAttachments(d)
+	s.deletions = d.Deletions
+	s.transfers = d.Transfers
+	s.search, s.storage, s.retention = d.Search, d.Storage, d.Retention
 	var err error
 	if s.site, err = newSite(d.Web); err != nil {
 		return nil, err
@@ -171,6 +193,12 @@ func (s *Server) setUp() {
 	s.attachmentRoutes()
 	s.aiRoutes()
 	s.mcpRoutes(s.mcp)
+	s.searchRoutes()
+	s.storageRoutes()
+	s.sqlRoutes()
+	s.deletionRoutes()
+	s.exportRoutes()
+	s.importRoutes()
 	s.openOutputs()
 	s.docsRoutes()
 }

@@ -17,6 +17,7 @@ import (
 	"twobrains/internal/chat"
 	"twobrains/internal/completion"
 	"twobrains/internal/config"
+	"twobrains/internal/console"
 	"twobrains/internal/devmail"
 	"twobrains/internal/ratelimit"
 	"twobrains/internal/secret"
@@ -163,13 +164,18 @@ func (a *App) wireChat(d *Deps, o AppOptions) error {
 	if err := a.wireLogs(d.Redis); err != nil {
 		return err
 	}
+	d.Console = console.New(console.Options{
+		DB: a.DB, Timeout: c.Limits.SQLTimeout, MaxRows: c.Limits.SQLMaxRows, MaxBytes: c.Limits.SQLMaxBytes, Queries: c.Limits.SQLQueries,
+		MaxRowBytes: c.Limits.AttachmentMaxBytes + 1<<20, Clock: o.Clock,
+	})
 	a.Completions, err = completion.New(completion.Options{
 		DB: a.DB, Tickets: auth.NewTickets(ring), Catalog: models, Providers: providers, Factories: factories, Keys: d.Keys,
 		Logs: a.logs, Full: a.logs.Full, Signal: a.signals.Publish,
 		InstanceID: instance, InstanceTimeout: c.Server.InstanceTimeout, Version: o.Version,
 		Tools: demoTools(), Servers: d.MCP, MCP: client, Search: exa.New(exa.Options{BaseURL: c.Models.ExaBaseURL, HTTPClient: search}),
-		Titles: c.Models.Titles,
-		Quota:  completion.Quota{Day: c.Limits.QuotaDay, Month: c.Limits.QuotaMonth}, AttachmentTotal: int64(c.Limits.AttachmentTotalBytes),
+		Titles:  c.Models.Titles,
+		History: d.Console.Tool,
+		Quota:   completion.Quota{Day: c.Limits.QuotaDay, Month: c.Limits.QuotaMonth}, AttachmentTotal: int64(c.Limits.AttachmentTotalBytes),
 		DefaultModel: c.Models.DefaultModel, MaxMessageChars: c.Limits.MaxMessageChars,
 		MaxRuns: c.Limits.MaxStreams, RunTimeout: c.Limits.RunTimeout,
 		Clock: o.Clock, Logger: a.Log, Registerer: a.Registry,

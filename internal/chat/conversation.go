@@ -36,6 +36,8 @@ type Conversation struct {
 	// TitleByUser: the user chose the title, so nothing overwrites it.
 	TitleByUser bool
 	Pinned      bool
+	// Temporary: it is in no list, is not searched, and is deleted a day after its last message at the latest.
+	Temporary bool
 	// ArchivedAt is nil for a conversation that is not archived.
 	ArchivedAt *time.Time
 	CreatedAt  time.Time
@@ -61,7 +63,7 @@ type Page[T any] struct {
 	NextCursor string
 }
 
-// List returns conversations, those with the newest message first and pinned ones before the rest.
+// List returns conversations, those with the newest message first and pinned ones before the rest, and no temporary ones.
 func (s *Service) List(ctx context.Context, user auth.User, p ListParams) (Page[Conversation], error) {
 	before, err := parsePosition(p.Cursor)
 	if err != nil {
@@ -199,6 +201,9 @@ func (s *Service) Delete(ctx context.Context, user auth.User, id string) error {
 	}
 	var deleted *tenant.Result[int64]
 	err := s.db.Tx(ctx, user, func(tx *tenant.Tx) error {
+		// Locked, so that nobody indexes its messages meanwhile.
+		tenant.Queue(tx, func(db tenant.DBTX) (int64, error) { return s.q.ConversationLock(ctx, db, id) })
+		tenant.QueueExec(tx, func(db tenant.DBTX) error { return s.q.SearchDeleteConversations(ctx, db, []string{id}) })
 		deleted = tenant.Queue(tx, func(db tenant.DBTX) (int64, error) { return s.q.ConversationDelete(ctx, db, id) })
 		tenant.QueueExec(tx, func(db tenant.DBTX) error { return s.q.ConversationDeleteMessages(ctx, db, id) })
 		tenant.QueueExec(tx, func(db tenant.DBTX) error { return s.q.ConversationDeleteRuns(ctx, db, id) })
@@ -230,7 +235,7 @@ func found(row *tenant.Result[tenantdb.ConversationGetRow], err error) (Conversa
 
 func conversation(r tenantdb.ConversationGetRow) Conversation {
 	c := Conversation{
-		ID: r.ID, Title: r.Title, TitleByUser: r.TitleByUser, Pinned: r.Pinned, Running: r.RunningReply != "",
+		ID: r.ID, Title: r.Title, TitleByUser: r.TitleByUser, Pinned: r.Pinned, Temporary: r.Temporary, Running: r.RunningReply != "",
 		CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
 	}
 	if r.ArchivedAt != nil {

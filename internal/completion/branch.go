@@ -22,10 +22,10 @@ type branch struct {
 
 // write stores what the request changes in the conversation and returns the id of the user's message to answer.
 func (r *run) write(ctx context.Context, tx *tenant.Tx) (userMessageID string, err error) {
-	r.branch = branch{}
+	r.branch, r.sent = branch{}, nil
 	switch r.req.action {
 	case actSend:
-		r.append(ctx, tx)
+		r.sent = r.append(ctx, tx)
 		return r.req.message.ID, nil
 	case actContinue:
 		return r.resume(ctx, tx)
@@ -52,12 +52,12 @@ func (r *run) write(ctx context.Context, tx *tenant.Tx) (userMessageID string, e
 	return r.regenerate(ctx, tx, tree, target)
 }
 
-func (r *run) append(ctx context.Context, tx *tenant.Tx) {
+func (r *run) append(ctx context.Context, tx *tenant.Tx) *tenant.Result[int64] {
 	m := r.req.message
-	tenant.Queue(tx, func(db tenant.DBTX) (int64, error) {
+	return tenant.Queue(tx, func(db tenant.DBTX) (int64, error) {
 		return r.tenants.MessageSend(ctx, db, tenantdb.MessageSendParams{
 			ConversationID: r.req.conversation, Title: chat.TitleFrom(m.Text), ID: m.ID, Role: "user", Parts: m.Parts,
-			Metadata: json.RawMessage("{}"), Status: "complete", Size: clampInt32(len(m.Text)), Now: r.started,
+			Metadata: json.RawMessage("{}"), Status: "complete", Size: clampInt32(len(m.Text)), Temporary: r.req.temporary, Now: r.started,
 		})
 	}).Proves()
 }

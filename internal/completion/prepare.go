@@ -84,14 +84,18 @@ type run struct {
 	notices []string
 	// approval is the user's setting of when to be asked; empty: as each server says.
 	approval string
+	// historyTool: the user lets models ask for queries over the private brain.
+	historyTool bool
 	// continues is the stored reply that this run goes on with; nil: it makes a new one.
 	continues *continued
 	branch    branch
-	effort    llm.Effort
-	system    string
-	charged   *time.Time
-	started   time.Time
-	history   []llm.Message
+	// sent counts the messages that were appended: none where the conversation is to be temporary and is not. Nil: none was to be.
+	sent    *tenant.Result[int64]
+	effort  llm.Effort
+	system  string
+	charged *time.Time
+	started time.Time
+	history []llm.Message
 	// files of the history, and those made in this run.
 	files    chat.Files
 	userText int64
@@ -179,6 +183,9 @@ func (r *run) prepare(ctx context.Context) error {
 			}
 			return r.writeError(err)
 		}
+		if !r.unanswered && r.sent != nil && r.sent.Value() == 0 {
+			return problem.New(problem.CodeConflict, "This conversation is there already, and is not temporary; begin another one.")
+		}
 		if err := claim.Check(); err != nil {
 			return err
 		}
@@ -259,6 +266,7 @@ func (r *run) decide(ctx context.Context, about publicdb.RunContextRow) error {
 	if want == "" {
 		want = llm.Effort(value(about.ReasoningEffort))
 	}
+	r.historyTool = about.HistoryTool
 	r.effort = model.Effort(want, r.mayHaveTools())
 	r.system = value(about.CustomInstructions)
 	r.approval = value(about.ToolApproval)

@@ -35,6 +35,8 @@ type request struct {
 	content [sha256.Size]byte
 	model   string
 	effort  llm.Effort
+	// temporary: the conversation that a first message begins leaves no trace.
+	temporary bool
 	// decisions of actContinue.
 	decisions []decision
 }
@@ -49,6 +51,7 @@ type body struct {
 	MessageID       *string           `json:"messageId"`
 	ModelID         *string           `json:"modelId"`
 	ReasoningEffort *string           `json:"reasoningEffort"`
+	Temporary       bool              `json:"temporary"`
 }
 
 // parse reads and checks a request. Errors are *problem.Error: CodeBadRequest for what is no JSON object of this shape,
@@ -59,7 +62,7 @@ func parse(raw []byte, maxChars int) (_ request, err error) {
 		return request{}, problem.New(problem.CodeBadRequest, "The body is not the JSON object this call takes.").Because(err)
 	}
 	invalid := problem.New(problem.CodeInvalid, "The request is not acceptable.")
-	req := request{conversation: in.conversation(invalid), model: value(in.ModelID)}
+	req := request{conversation: in.conversation(invalid), model: value(in.ModelID), temporary: in.Temporary}
 	if in.ReasoningEffort != nil {
 		req.effort = llm.Effort(*in.ReasoningEffort)
 		if !req.effort.Valid() {

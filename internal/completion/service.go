@@ -54,6 +54,9 @@ type Options struct {
 	MCP     *mcp.Client
 	// Search is the web search, for users with a key for it; nil: there is none.
 	Search *exa.Client
+	// History makes the tool that queries the private brain of a user who has allowed it; false: it cannot be had now. Nil: there is
+	// none.
+	History func(context.Context, auth.User) (tool.Tool, bool)
 	// Titles lets a cheap model of the run's provider name new conversations.
 	Titles bool
 	Logs   stream.Logs

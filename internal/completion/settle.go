@@ -7,6 +7,7 @@ import (
 
 	"twobrains/internal/chat"
 	"twobrains/internal/llm"
+	"twobrains/internal/problem"
 	"twobrains/internal/publicdb"
 	"twobrains/internal/tenant"
 	"twobrains/internal/tenantdb"
@@ -40,6 +41,10 @@ func (r *run) settle(out outcome) error {
 		}
 		if errors.Is(err, errNotStored) {
 			r.log.Error("reply lost: the run was settled by another process", "run", r.id)
+			return errNotStored
+		}
+		if problem.HasCode(err, problem.CodeAccountDeleted) {
+			r.log.Warn("a reply was not stored: its account is deleted", "run", r.id)
 			return errNotStored
 		}
 		r.metrics.settleRetries.Inc()

@@ -53,8 +53,10 @@ func (r *run) nameLater(out outcome, text string) {
 	r.background.Go(n.inBackground)
 }
 
-// mayBeNamed says whether the run makes the first reply of a conversation.
-func (r *run) mayBeNamed() bool { return r.opts.Titles && r.req.action == actSend && r.asked == 1 }
+// mayBeNamed says whether the run makes the first reply of a conversation that is to be kept.
+func (r *run) mayBeNamed() bool {
+	return r.opts.Titles && r.req.action == actSend && r.asked == 1 && !r.req.temporary
+}
 
 // naming is what is kept of a run to name its conversation.
 type naming struct {

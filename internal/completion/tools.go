@@ -31,6 +31,11 @@ func (r *run) openTools(ctx context.Context, reply *stream.Assembler) {
 	if !r.keys.search.IsZero() {
 		r.toolbox.tools = append(r.toolbox.tools, r.searchTool())
 	}
+	if r.historyTool && r.opts.History != nil {
+		if t, ok := r.opts.History(ctx, r.user); ok {
+			r.toolbox.tools = append(r.toolbox.tools, t)
+		}
+	}
 	if len(r.servers) > 0 {
 		r.toolbox.session = r.opts.MCP.Open(ctx, r.user, r.servers)
 		r.notices = append(r.notices, r.toolbox.session.Notices()...)
@@ -57,7 +62,8 @@ func (r *run) closeTools() {
 
 // mayHaveTools says, before the tools are known, whether there will be any.
 func (r *run) mayHaveTools() bool {
-	return r.model.Capabilities.Tools && (len(r.opts.Tools[r.model.Provider]) > 0 || !r.keys.search.IsZero() || len(r.servers) > 0)
+	return r.model.Capabilities.Tools && (len(r.opts.Tools[r.model.Provider]) > 0 || !r.keys.search.IsZero() || len(r.servers) > 0 ||
+		r.historyTool && r.opts.History != nil)
 }
 
 func (r *run) tool(name string) (tool.Tool, bool) {

@@ -37,18 +37,22 @@ type Server struct {
 
 // Storage says where the brains and the counters are.
 type Storage struct {
-	DatabaseURL  secret.Secret `env:"DATABASE_URL" need:"database" doc:"PostgreSQL URL of the login that serves requests (twobrains_app). It owns nothing; migrate creates it."`
-	OwnerURL     secret.Secret `env:"DATABASE_OWNER_URL" need:"database" doc:"PostgreSQL URL of the login that owns the schemas, for migrations and for provisioning newcomers."`
-	MasterKeys   secret.Secret `env:"MASTER_KEYS" need:"database" doc:"Ring of master keys, id:base64 of 32 random bytes, comma-separated, the primary one first. Whoever loses them loses the private brains."`
-	Lanes        int           `env:"TENANT_LANES" envDefault:"16" doc:"Database connections that serve requests (1 to 500). A user always meets the same one."`
-	Provisioners int           `env:"TENANT_PROVISIONERS" envDefault:"4" doc:"Owner connections used at once for newcomers, and again for lazy migrations (1 to 100)."`
-	RedisURL     secret.Secret `env:"REDIS_URL" need:"serve" doc:"Redis URL (redis:// or rediss://) of the rate-limit counters and other things shared by replicas."`
+	DatabaseURL    secret.Secret `env:"DATABASE_URL" need:"database" doc:"PostgreSQL URL of the login that serves requests (twobrains_app). It owns nothing; migrate creates it."`
+	OwnerURL       secret.Secret `env:"DATABASE_OWNER_URL" need:"database" doc:"PostgreSQL URL of the login that owns the schemas, for migrations and for provisioning newcomers."`
+	ConsoleURL     secret.Secret `env:"DATABASE_CONSOLE_URL" doc:"PostgreSQL URL of the login that runs the SQL of users (twobrains_console), which reads private brains and nothing else; migrate creates it. It may name a replica. Empty: there is no SQL console."`
+	MasterKeys     secret.Secret `env:"MASTER_KEYS" need:"database" doc:"Ring of master keys, id:base64 of 32 random bytes, comma-separated, the primary one first. Whoever loses them loses the private brains."`
+	Lanes          int           `env:"TENANT_LANES" envDefault:"16" doc:"Database connections that serve requests (1 to 500). A user always meets the same one."`
+	Provisioners   int           `env:"TENANT_PROVISIONERS" envDefault:"4" doc:"Owner connections used at once for newcomers, and again for lazy migrations (1 to 100)."`
+	SearchLanguage string        `env:"SEARCH_LANGUAGE" envDefault:"simple" doc:"How search takes words: simple, as they are, or a language of PostgreSQL's (english, german, …), whose endings it ignores then. After a change a user's messages are indexed anew when the user searches."`
+	RedisURL       secret.Secret `env:"REDIS_URL" need:"serve" doc:"Redis URL (redis:// or rediss://) of the rate-limit counters and other things shared by replicas."`
 }
 
 // SignIn says where Kratos is and what it is told.
 type SignIn struct {
 	KratosPublicURL    string        `env:"KRATOS_PUBLIC_URL" need:"serve" doc:"Kratos's public API, as this server reaches it."`
 	KratosAdminURL     string        `env:"KRATOS_ADMIN_URL" need:"serve" doc:"Kratos's admin API, as this server reaches it. It asks for no password: keep it away from everybody else."`
+	KratosDatabaseURL  secret.Secret `env:"KRATOS_DATABASE_URL" doc:"PostgreSQL URL of a login for Kratos's database that may remove mails, for the deletion of accounts; see docs/deletion.md. Empty: mails that were sent stay with Kratos."`
+	DeletionFreshFor   time.Duration `env:"DELETION_FRESH_FOR" envDefault:"10m" doc:"How long after signing in an account may be deleted without signing in again (1m to 24h)."`
 	KratosHookKey      secret.Secret `env:"KRATOS_HOOK_KEY" need:"serve" doc:"What Kratos sends as X-Hook-Key to /hooks/kratos (at least 16 characters)."`
 	SessionCookie      string        `env:"SESSION_COOKIE" envDefault:"ory_kratos_session" doc:"Name of the session cookie, as in Kratos's configuration; with the prefix __Host- in production."`
 	SessionTTL         time.Duration `env:"SESSION_TTL" envDefault:"15s" doc:"How long a confirmed session is believed without asking Kratos again (1s to 5m)."`
@@ -66,9 +70,18 @@ type Limits struct {
 	PerIP                Rate          `env:"RATE_LIMIT_IP" envDefault:"1200/1m" doc:"API requests per IP address (IPv6: per /64)."`
 	AIPerUser            Rate          `env:"RATE_LIMIT_AI_USER" envDefault:"20/1m" doc:"Messages sent to a model per user."`
 	AIPerIP              Rate          `env:"RATE_LIMIT_AI_IP" envDefault:"100/1m" doc:"Messages sent to a model per IP address."`
+	SQLPerUser           Rate          `env:"RATE_LIMIT_SQL_USER" envDefault:"60/1m" doc:"SQL queries per user."`
+	SQLTimeout           time.Duration `env:"SQL_TIMEOUT" envDefault:"5s" doc:"Longest duration of a SQL query (100ms to 20s)."`
+	SQLMaxRows           int           `env:"SQL_MAX_ROWS" envDefault:"10000" doc:"Most rows of a result of SQL (1 to 100,000)."`
+	SQLMaxBytes          int           `env:"SQL_MAX_BYTES" envDefault:"10485760" doc:"Largest result of SQL, in bytes of JSON (1 KiB to 64 MiB)."`
+	SQLQueries           int           `env:"SQL_QUERIES" envDefault:"4" doc:"SQL queries that run at once in this process (1 to 100); each takes a connection, and a user has one at a time."`
 	MaxMessageChars      int           `env:"MAX_MESSAGE_CHARS" envDefault:"32000" doc:"Longest message of a user, in characters (1 to 1,000,000)."`
 	AttachmentMaxBytes   int           `env:"ATTACHMENT_MAX_BYTES" envDefault:"20971520" doc:"Largest attachment in bytes (1 KiB to 64 MiB); MAX_BODY_BYTES does not concern uploads."`
 	AttachmentTotalBytes int           `env:"ATTACHMENT_TOTAL_BYTES" envDefault:"524288000" doc:"All attachments of a user together, in bytes (ATTACHMENT_MAX_BYTES to 1 TiB)."`
+	StorageBytes         int64         `env:"STORAGE_LIMIT_BYTES" envDefault:"1073741824" doc:"What all data of a user may take, in bytes (1 MiB to 1 PiB), files included; 0 sets no limit."`
+	JobWorkers           int           `env:"JOB_WORKERS" envDefault:"2" doc:"Exports, imports and deletions of accounts that this process does at once (1 to 64)."`
+	ImportMaxBytes       int64         `env:"IMPORT_MAX_BYTES" envDefault:"2147483648" doc:"Largest file that is imported, in bytes (1 MiB to 1 TiB)."`
+	ExportKeep           time.Duration `env:"EXPORT_KEEP" envDefault:"72h" doc:"How long the file of an export can be downloaded (1h to 720h)."`
 	MaxStreams           int           `env:"MAX_STREAMS" envDefault:"10000" doc:"Replies under way in this process, and streams open at once; more are refused with 503. A stream takes a descriptor for its client and one for its provider."`
 	RunLogBytes          int64         `env:"RUN_LOG_BYTES" envDefault:"536870912" doc:"Memory for the streams of replies under way, and for a minute after, in bytes (1 MiB to 1 TiB); while it is used up, messages are refused with 503."`
 	RunTimeout           time.Duration `env:"RUN_TIMEOUT" envDefault:"10m" doc:"Longest duration of one reply (10s to 2h)."`

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -77,9 +78,13 @@ func (c *Config) validateServer(ck *checker, purpose Purpose) {
 	ck.want(u.Scheme == "https" || loopback || c.Development(), "PUBLIC_URL", "must be https in production")
 }
 
+// languages are the text search configurations that PostgreSQL has had since version 15.
+var languages = strings.Fields("simple arabic armenian basque catalan danish dutch english finnish french german greek hindi hungarian " +
+	"indonesian irish italian lithuanian nepali norwegian portuguese romanian russian serbian spanish swedish tamil turkish yiddish")
+
 func (c *Config) validateStorage(ck *checker) {
 	s := c.Storage
-	for key, value := range map[string]secret.Secret{"DATABASE_URL": s.DatabaseURL, "DATABASE_OWNER_URL": s.OwnerURL} {
+	for key, value := range map[string]secret.Secret{"DATABASE_URL": s.DatabaseURL, "DATABASE_OWNER_URL": s.OwnerURL, "DATABASE_CONSOLE_URL": s.ConsoleURL} {
 		ck.url(key, value.Reveal(), "postgres", "postgresql")
 	}
 	ck.url("REDIS_URL", s.RedisURL.Reveal(), "redis", "rediss", "unix")
@@ -89,12 +94,15 @@ func (c *Config) validateStorage(ck *checker) {
 	}
 	ck.between("TENANT_LANES", s.Lanes, 1, 500)
 	ck.between("TENANT_PROVISIONERS", s.Provisioners, 1, 100)
+	ck.want(slices.Contains(languages, s.SearchLanguage), "SEARCH_LANGUAGE", "must be one of %s", strings.Join(languages, ", "))
 }
 
 func (c *Config) validateSignIn(ck *checker) {
 	s := c.SignIn
 	ck.url("KRATOS_PUBLIC_URL", s.KratosPublicURL, "http", "https")
 	ck.url("KRATOS_ADMIN_URL", s.KratosAdminURL, "http", "https")
+	ck.url("KRATOS_DATABASE_URL", s.KratosDatabaseURL.Reveal(), "postgres", "postgresql")
+	ck.lasting("DELETION_FRESH_FOR", s.DeletionFreshFor, time.Minute, 24*time.Hour)
 	ck.want(s.KratosHookKey.IsZero() || len(s.KratosHookKey.Reveal()) >= 16, "KRATOS_HOOK_KEY", "must have at least 16 characters")
 	ck.want(cookieName.MatchString(s.SessionCookie), "SESSION_COOKIE", "must be a cookie name of letters, digits, dot, dash and underscore")
 	ck.lasting("SESSION_TTL", s.SessionTTL, time.Second, 5*time.Minute)
@@ -114,6 +122,14 @@ func (c *Config) validateLimits(ck *checker) {
 	ck.between("MAX_MESSAGE_CHARS", l.MaxMessageChars, 1, 1_000_000)
 	ck.between("ATTACHMENT_MAX_BYTES", l.AttachmentMaxBytes, 1<<10, 64<<20)
 	ck.between("ATTACHMENT_TOTAL_BYTES", l.AttachmentTotalBytes, l.AttachmentMaxBytes, 1<<40)
+	ck.want(l.StorageBytes == 0 || l.StorageBytes >= 1<<20 && l.StorageBytes <= 1<<50, "STORAGE_LIMIT_BYTES", "must be 0, or between %d and %d", 1<<20, 1<<50)
+	ck.lasting("SQL_TIMEOUT", l.SQLTimeout, 100*time.Millisecond, 20*time.Second)
+	ck.between("SQL_MAX_ROWS", l.SQLMaxRows, 1, 100_000)
+	ck.between("SQL_MAX_BYTES", l.SQLMaxBytes, 1<<10, 64<<20)
+	ck.between("SQL_QUERIES", l.SQLQueries, 1, 100)
+	ck.want(l.ImportMaxBytes >= 1<<20 && l.ImportMaxBytes <= 1<<40, "IMPORT_MAX_BYTES", "must be between %d and %d", 1<<20, 1<<40)
+	ck.lasting("EXPORT_KEEP", l.ExportKeep, time.Hour, 720*time.Hour)
+	ck.between("JOB_WORKERS", l.JobWorkers, 1, 64)
 	ck.between("MAX_STREAMS", l.MaxStreams, 1, 1_000_000)
 	ck.want(l.RunLogBytes >= 1<<20 && l.RunLogBytes <= 1<<40, "RUN_LOG_BYTES", "must be between 1048576 and 1099511627776")
 	ck.lasting("RUN_TIMEOUT", l.RunTimeout, 10*time.Second, 2*time.Hour)

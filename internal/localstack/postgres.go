@@ -24,8 +24,8 @@ type Postgres struct {
 	// Addr is its loopback address, host:port.
 	Addr string
 
-	superuser, owner, app, kratos string // passwords
-	process                       *Process
+	superuser, owner, app, console, kratos string // passwords
+	process                                *Process
 }
 
 // startPostgres starts a server on the data directory below opts.Dir, which it makes if needed.
@@ -56,7 +56,7 @@ func startPostgres(ctx context.Context, opts Options, failed chan<- error) (*Pos
 
 	pg := &Postgres{Version: programs.version}
 	for name, password := range map[string]*string{
-		"postgres": &pg.superuser, "twobrains_owner": &pg.owner, "twobrains_app": &pg.app, "kratos": &pg.kratos,
+		"postgres": &pg.superuser, "twobrains_owner": &pg.owner, "twobrains_app": &pg.app, "twobrains_console": &pg.console, "kratos": &pg.kratos,
 	} {
 		if *password, err = Keep(opts.Dir, name+".password", Password); err != nil {
 			return nil, err
@@ -227,6 +227,9 @@ func (pg *Postgres) OwnerURL() string { return pg.url("twobrains_owner", pg.owne
 
 // AppURL is the connection string of twobrains_app, a role that `twobrains migrate` makes with this password.
 func (pg *Postgres) AppURL() string { return pg.url("twobrains_app", pg.app, "twobrains") }
+
+// ConsoleURL is the connection string of twobrains_console, which `twobrains migrate` makes likewise.
+func (pg *Postgres) ConsoleURL() string { return pg.url("twobrains_console", pg.console, "twobrains") }
 
 // KratosURL is the connection string of Kratos for its own database.
 func (pg *Postgres) KratosURL() string { return pg.url("kratos", pg.kratos, "kratos") }

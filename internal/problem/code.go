@@ -12,6 +12,10 @@ const (
 	CodeUnauthenticated Code = "unauthenticated"
 	// CodeSecondFactorRequired: the session needs its second factor first.
 	CodeSecondFactorRequired Code = "second_factor_required"
+	// CodeReauthenticationRequired: the session is good, but signed in too long ago for this; sign in again.
+	CodeReauthenticationRequired Code = "reauthentication_required"
+	// CodeAccountDeleted: the account was deleted or is being so.
+	CodeAccountDeleted Code = "account_deleted"
 	// CodeForbidden: the session is good, the act is not allowed.
 	CodeForbidden Code = "forbidden"
 	// CodeCrossSite: a request with a cookie that does not prove that it comes from our own origin.
@@ -32,10 +36,14 @@ const (
 	CodeSecretUnreadable Code = "secret_unreadable"
 	// CodeTooLarge: the body exceeds the limit.
 	CodeTooLarge Code = "too_large"
+	// CodeStorageFull: the user's data take as much room as they may.
+	CodeStorageFull Code = "storage_full"
 	// CodeUnsupportedMediaType: the body is not application/json.
 	CodeUnsupportedMediaType Code = "unsupported_media_type"
 	// CodeInvalid: the request can be read, but members of it are invalid; they are listed.
 	CodeInvalid Code = "invalid"
+	// CodeSQL: the query cannot be run, or failed; the answer tells why and where.
+	CodeSQL Code = "sql_error"
 	// CodeRateLimited: too many requests in a short time.
 	CodeRateLimited Code = "rate_limited"
 	// CodeQuotaDay and CodeQuotaMonth: the allowance of the UTC day or month is used up.
@@ -68,36 +76,40 @@ type Info struct {
 }
 
 var infos = map[Code]Info{
-	CodeBadRequest:           {http.StatusBadRequest, "Unreadable request"},
-	CodeUnauthenticated:      {http.StatusUnauthorized, "Not signed in"},
-	CodeSecondFactorRequired: {http.StatusForbidden, "Second factor required"},
-	CodeForbidden:            {http.StatusForbidden, "Not allowed"},
-	CodeCrossSite:            {http.StatusForbidden, "Cross-site request refused"},
-	CodeModelUnavailable:     {http.StatusForbidden, "Model not available"},
-	CodeUnknownProvider:      {http.StatusNotFound, "Unknown provider"},
-	CodeNotFound:             {http.StatusNotFound, "Not found"},
-	CodeMethodNotAllowed:     {http.StatusMethodNotAllowed, "Method not allowed"},
-	CodeConflict:             {http.StatusConflict, "Conflict"},
-	CodeRunActive:            {http.StatusConflict, "A reply is under way"},
-	CodeSecretUnreadable:     {http.StatusConflict, "Stored secret unreadable"},
-	CodeTooLarge:             {http.StatusRequestEntityTooLarge, "Too large"},
-	CodeUnsupportedMediaType: {http.StatusUnsupportedMediaType, "Unsupported media type"},
-	CodeInvalid:              {http.StatusUnprocessableEntity, "Invalid request"},
-	CodeRateLimited:          {http.StatusTooManyRequests, "Too many requests"},
-	CodeQuotaDay:             {http.StatusTooManyRequests, "Daily quota reached"},
-	CodeQuotaMonth:           {http.StatusTooManyRequests, "Monthly quota reached"},
-	CodeInternal:             {http.StatusInternalServerError, "Internal error"},
-	CodeUnavailable:          {http.StatusServiceUnavailable, "Temporarily unavailable"},
-	CodeResumeUnavailable:    {http.StatusServiceUnavailable, "The stream cannot be resumed"},
-	CodeBusy:                 {http.StatusServiceUnavailable, "Busy"},
-	CodeBrainUnavailable:     {http.StatusServiceUnavailable, "Private brain unavailable"},
-	CodeProviderAuth:         {http.StatusBadGateway, "Model provider refused the key"},
-	CodeProviderRate:         {http.StatusBadGateway, "Model provider limits requests"},
-	CodeProviderOverloaded:   {http.StatusBadGateway, "Model provider is overloaded"},
-	CodeProviderFailed:       {http.StatusBadGateway, "Model provider failed"},
-	CodeProviderRefused:      {http.StatusBadGateway, "Model provider refused the request"},
-	CodeContextTooLong:       {http.StatusBadGateway, "Conversation too long for the model"},
-	CodeProviderInterrupted:  {http.StatusBadGateway, "Reply interrupted"},
+	CodeBadRequest:               {http.StatusBadRequest, "Unreadable request"},
+	CodeUnauthenticated:          {http.StatusUnauthorized, "Not signed in"},
+	CodeSecondFactorRequired:     {http.StatusForbidden, "Second factor required"},
+	CodeReauthenticationRequired: {http.StatusForbidden, "Sign in again"},
+	CodeAccountDeleted:           {http.StatusGone, "Account deleted"},
+	CodeForbidden:                {http.StatusForbidden, "Not allowed"},
+	CodeCrossSite:                {http.StatusForbidden, "Cross-site request refused"},
+	CodeModelUnavailable:         {http.StatusForbidden, "Model not available"},
+	CodeUnknownProvider:          {http.StatusNotFound, "Unknown provider"},
+	CodeNotFound:                 {http.StatusNotFound, "Not found"},
+	CodeMethodNotAllowed:         {http.StatusMethodNotAllowed, "Method not allowed"},
+	CodeConflict:                 {http.StatusConflict, "Conflict"},
+	CodeRunActive:                {http.StatusConflict, "A reply is under way"},
+	CodeSecretUnreadable:         {http.StatusConflict, "Stored secret unreadable"},
+	CodeTooLarge:                 {http.StatusRequestEntityTooLarge, "Too large"},
+	CodeStorageFull:              {http.StatusRequestEntityTooLarge, "Storage is full"},
+	CodeUnsupportedMediaType:     {http.StatusUnsupportedMediaType, "Unsupported media type"},
+	CodeInvalid:                  {http.StatusUnprocessableEntity, "Invalid request"},
+	CodeSQL:                      {http.StatusUnprocessableEntity, "The query failed"},
+	CodeRateLimited:              {http.StatusTooManyRequests, "Too many requests"},
+	CodeQuotaDay:                 {http.StatusTooManyRequests, "Daily quota reached"},
+	CodeQuotaMonth:               {http.StatusTooManyRequests, "Monthly quota reached"},
+	CodeInternal:                 {http.StatusInternalServerError, "Internal error"},
+	CodeUnavailable:              {http.StatusServiceUnavailable, "Temporarily unavailable"},
+	CodeResumeUnavailable:        {http.StatusServiceUnavailable, "The stream cannot be resumed"},
+	CodeBusy:                     {http.StatusServiceUnavailable, "Busy"},
+	CodeBrainUnavailable:         {http.StatusServiceUnavailable, "Private brain unavailable"},
+	CodeProviderAuth:             {http.StatusBadGateway, "Model provider refused the key"},
+	CodeProviderRate:             {http.StatusBadGateway, "Model provider limits requests"},
+	CodeProviderOverloaded:       {http.StatusBadGateway, "Model provider is overloaded"},
+	CodeProviderFailed:           {http.StatusBadGateway, "Model provider failed"},
+	CodeProviderRefused:          {http.StatusBadGateway, "Model provider refused the request"},
+	CodeContextTooLong:           {http.StatusBadGateway, "Conversation too long for the model"},
+	CodeProviderInterrupted:      {http.StatusBadGateway, "Reply interrupted"},
 }
 
 // Info returns the status and title of a code.

@@ -25,8 +25,20 @@ type Error struct {
 	RetryAfter time.Duration
 	// RunID accompanies CodeRunActive: the run that is under way.
 	RunID string
+	// SQL accompanies CodeSQL.
+	SQL *SQL
 
 	cause error
+}
+
+// SQL is what Postgres says of a query besides its message.
+type SQL struct {
+	// State is the SQLSTATE.
+	State string `json:"sqlstate" example:"42703"`
+	// Position in the query, in characters from 1; absent: none in particular.
+	Position int `json:"position,omitempty" doc:"Character of the query that it is about, from 1."`
+	// Hint of Postgres's, for a person.
+	Hint string `json:"hint,omitempty"`
 }
 
 // New makes an error of the given code. The detail is public: one plain sentence without names, values or upstream text.

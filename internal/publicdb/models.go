@@ -11,6 +11,79 @@ import (
 	"github.com/google/uuid"
 )
 
+// What operators did with private brains; rows are only ever added.
+type AccountAudit struct {
+	ID     int64
+	At     time.Time
+	Actor  string
+	Action string
+	// Whose private brain was read.
+	Subject uuid.UUID
+	// Whose was written, if any.
+	Object *uuid.UUID
+	// Why: the consent given for a clone.
+	Detail string
+}
+
+// Files of users that are exported or imported; none stays for long.
+type AccountFile struct {
+	ID        uuid.UUID
+	UserID    uuid.UUID
+	Purpose   string
+	Bytes     int64
+	Complete  bool
+	CreatedAt time.Time
+	ExpiresAt time.Time
+}
+
+// Pieces of account_files, each sealed for its place.
+type AccountFileChunk struct {
+	FileID     uuid.UUID
+	N          int32
+	UserID     uuid.UUID
+	Ciphertext []byte
+	KeyID      string
+	ExpiresAt  time.Time
+}
+
+// Work done for users in the background, and what came of it.
+type AccountJob struct {
+	ID         uuid.UUID
+	UserID     uuid.UUID
+	Kind       string
+	Name       string
+	State      string
+	Arguments  json.RawMessage
+	Checkpoint []byte
+	Result     []byte
+	Phase      string
+	// How much is done, of total; what is counted is the kind's to say. Total 0: not known.
+	Progress          int64
+	Total             int64
+	Failures          int32
+	ErrorCode         *string
+	CancelRequestedAt *time.Time
+	CreatedAt         time.Time
+	StartedAt         *time.Time
+	UpdatedAt         time.Time
+	FinishedAt        *time.Time
+}
+
+// One row per account that was deleted or is being so, which does not say whose it was.
+type Deletion struct {
+	ID                  uuid.UUID
+	Digest              []byte
+	RequestedBy         string
+	RequestedAt         time.Time
+	Step                string
+	Steps               json.RawMessage
+	AddressesCiphertext []byte
+	KeyID               *string
+	Mails               *string
+	ErrorCode           *string
+	FinishedAt          *time.Time
+}
+
 // Server processes alive; a stale heartbeat marks the runs of a dead one as interrupted.
 type Instance struct {
 	ID          uuid.UUID
@@ -18,6 +91,18 @@ type Instance struct {
 	StartedAt   time.Time
 	HeartbeatAt time.Time
 	SteadySince time.Time
+}
+
+// One row per job that is to be done or under way, which names nobody.
+type JobTicket struct {
+	JobID       uuid.UUID
+	Kind        string
+	Ciphertext  []byte
+	KeyID       string
+	DueAt       time.Time
+	LeasedBy    *uuid.UUID
+	LeasedUntil *time.Time
+	Attempt     int32
 }
 
 // Models offered, with prices; written by migrate from the catalog. Join usage_daily.model to id.
@@ -89,6 +174,7 @@ type Tenant struct {
 
 // Settled usage of a user by UTC day, model and whose key paid; costs in millionths of a US dollar.
 type UsageDaily struct {
+	// Nil (all zeros): what all deleted accounts have used, together.
 	UserID    uuid.UUID
 	Day       time.Time
 	Model     string
@@ -151,4 +237,8 @@ type UserSetting struct {
 	UpdatedAt          time.Time
 	// Overrides when the user is asked before tools of MCP servers run; null: as each server says.
 	ToolApproval *string
+	// Conversations whose last message is older are deleted; null: none are.
+	RetentionDays *int32
+	// Models may ask to query the private brain; every query is approved by the user.
+	HistoryTool bool
 }

@@ -12,7 +12,7 @@ import (
 )
 
 const settingsGet = `-- name: SettingsGet :one
-SELECT default_model, reasoning_effort, custom_instructions, preferences, tool_approval, updated_at FROM public.user_settings
+SELECT default_model, reasoning_effort, custom_instructions, preferences, tool_approval, retention_days, history_tool, updated_at FROM public.user_settings
 `
 
 type SettingsGetRow struct {
@@ -21,6 +21,8 @@ type SettingsGetRow struct {
 	CustomInstructions string
 	Preferences        json.RawMessage
 	ToolApproval       *string
+	RetentionDays      *int32
+	HistoryTool        bool
 	UpdatedAt          time.Time
 }
 
@@ -33,22 +35,26 @@ func (q *Queries) SettingsGet(ctx context.Context, db DBTX) (SettingsGetRow, err
 		&i.CustomInstructions,
 		&i.Preferences,
 		&i.ToolApproval,
+		&i.RetentionDays,
+		&i.HistoryTool,
 		&i.UpdatedAt,
 	)
 	return i, err
 }
 
 const settingsPatch = `-- name: SettingsPatch :exec
-INSERT INTO public.user_settings AS s (user_id, default_model, reasoning_effort, custom_instructions, preferences, tool_approval, updated_at)
+INSERT INTO public.user_settings AS s (user_id, default_model, reasoning_effort, custom_instructions, preferences, tool_approval, retention_days, history_tool, updated_at)
 SELECT t.user_id, $1::text, $2::text,
-  coalesce($3::text, ''), coalesce($4::jsonb, '{}'), $5::text, $6::timestamptz
+  coalesce($3::text, ''), coalesce($4::jsonb, '{}'), $5::text, $6::integer, $7::boolean, $8::timestamptz
 FROM public.tenants t
 ON CONFLICT (user_id) DO UPDATE SET
-  default_model = CASE WHEN $7::boolean THEN excluded.default_model ELSE s.default_model END,
-  reasoning_effort = CASE WHEN $8::boolean THEN excluded.reasoning_effort ELSE s.reasoning_effort END,
-  custom_instructions = CASE WHEN $9::boolean THEN excluded.custom_instructions ELSE s.custom_instructions END,
-  preferences = CASE WHEN $10::boolean THEN excluded.preferences ELSE s.preferences END,
-  tool_approval = CASE WHEN $11::boolean THEN excluded.tool_approval ELSE s.tool_approval END,
+  default_model = CASE WHEN $9::boolean THEN excluded.default_model ELSE s.default_model END,
+  reasoning_effort = CASE WHEN $10::boolean THEN excluded.reasoning_effort ELSE s.reasoning_effort END,
+  custom_instructions = CASE WHEN $11::boolean THEN excluded.custom_instructions ELSE s.custom_instructions END,
+  preferences = CASE WHEN $12::boolean THEN excluded.preferences ELSE s.preferences END,
+  tool_approval = CASE WHEN $13::boolean THEN excluded.tool_approval ELSE s.tool_approval END,
+  retention_days = CASE WHEN $14::boolean THEN excluded.retention_days ELSE s.retention_days END,
+  history_tool = CASE WHEN $15::boolean THEN excluded.history_tool ELSE s.history_tool END,
   updated_at = excluded.updated_at
 `
 
@@ -58,12 +64,16 @@ type SettingsPatchParams struct {
 	CustomInstructions    *string
 	Preferences           []byte
 	ToolApproval          *string
+	RetentionDays         *int32
+	HistoryTool           bool
 	Now                   time.Time
 	SetDefaultModel       bool
 	SetReasoningEffort    bool
 	SetCustomInstructions bool
 	SetPreferences        bool
 	SetToolApproval       bool
+	SetRetentionDays      bool
+	SetHistoryTool        bool
 }
 
 // Sets the members whose flag is true and leaves the others as they are.
@@ -74,12 +84,16 @@ func (q *Queries) SettingsPatch(ctx context.Context, db DBTX, arg SettingsPatchP
 		arg.CustomInstructions,
 		arg.Preferences,
 		arg.ToolApproval,
+		arg.RetentionDays,
+		arg.HistoryTool,
 		arg.Now,
 		arg.SetDefaultModel,
 		arg.SetReasoningEffort,
 		arg.SetCustomInstructions,
 		arg.SetPreferences,
 		arg.SetToolApproval,
+		arg.SetRetentionDays,
+		arg.SetHistoryTool,
 	)
 	return err
 }

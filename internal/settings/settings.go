@@ -24,6 +24,9 @@ import (
 // MaxInstructions is counted in characters.
 const MaxInstructions = 8000
 
+// MaxRetention is counted in days.
+const MaxRetention = 3650
+
 // What ToolApproval may be.
 const (
 	ApprovalAlways = "always"
@@ -38,6 +41,10 @@ type Settings struct {
 	ReasoningEffort *string
 	// ToolApproval is "always" or "never": when to ask before tools of MCP servers run, whatever the servers' own rule.
 	ToolApproval *string
+	// RetentionDays is 1 to MaxRetention: conversations without a message for as long are deleted. Nil: all are kept.
+	RetentionDays *int
+	// HistoryTool lets models query the user's private brain in SQL; the user is asked each time.
+	HistoryTool bool
 	// CustomInstructions go before every conversation.
 	CustomInstructions string
 	// Preferences is a JSON object that only clients understand.
@@ -55,6 +62,8 @@ type Patch struct {
 	DefaultModel       Change[string]
 	ReasoningEffort    Change[string]
 	ToolApproval       Change[string]
+	RetentionDays      Change[int]
+	HistoryTool        Change[bool]
 	CustomInstructions Change[string]
 	Preferences        Change[json.RawMessage]
 }
@@ -95,6 +104,8 @@ func (s *Service) Update(ctx context.Context, user auth.User, p Patch) (Settings
 		SetDefaultModel: p.DefaultModel.Set, DefaultModel: p.DefaultModel.Value,
 		SetReasoningEffort: p.ReasoningEffort.Set, ReasoningEffort: p.ReasoningEffort.Value,
 		SetToolApproval: p.ToolApproval.Set, ToolApproval: p.ToolApproval.Value,
+		SetRetentionDays: p.RetentionDays.Set,
+		SetHistoryTool:   p.HistoryTool.Set, HistoryTool: p.HistoryTool.Value != nil && *p.HistoryTool.Value,
 		SetCustomInstructions: p.CustomInstructions.Set, CustomInstructions: p.CustomInstructions.Value,
 		SetPreferences: p.Preferences.Set,
 		Now:            s.now(),
@@ -110,6 +121,13 @@ func (s *Service) Update(ctx context.Context, user auth.User, p Patch) (Settings
 	}
 	if approval := p.ToolApproval.Value; approval != nil && *approval != ApprovalAlways && *approval != ApprovalNever {
 		invalid.Field("toolApproval", "must be always or never")
+	}
+	if days := p.RetentionDays.Value; days != nil {
+		if *days < 1 || *days > MaxRetention {
+			invalid.Field("retentionDays", fmt.Sprintf("must be between 1 and %d", MaxRetention))
+		}
+		n := int32(min(max(*days, 1), MaxRetention))
+		params.RetentionDays = &n
 	}
 	if text := p.CustomInstructions.Value; text != nil {
 		switch {
@@ -161,10 +179,17 @@ func (s *Service) run(ctx context.Context, user auth.User, patch *publicdb.Setti
 		return Settings{Preferences: json.RawMessage("{}")}, nil
 	}
 	r := row.Value()
+	var retention *int
+	if r.RetentionDays != nil {
+		days := int(*r.RetentionDays)
+		retention = &days
+	}
 	return Settings{
+		RetentionDays:      retention,
 		DefaultModel:       r.DefaultModel,
 		ReasoningEffort:    r.ReasoningEffort,
 		ToolApproval:       r.ToolApproval,
+		HistoryTool:        r.HistoryTool,
 		CustomInstructions: r.CustomInstructions,
 		Preferences:        r.Preferences,
 	}, nil

@@ -175,9 +175,10 @@ func (db *DB) attempt(ctx context.Context, l *lane, tag string, bind binding, fn
 	return "", err
 }
 
-// isStale reports whether err says that what is remembered of a brain does not hold.
+// isStale reports whether err says that what is remembered of a brain does not hold. The app's privileges on one are taken away when
+// its account is deleted.
 func isStale(err error) bool {
-	return HasState(err, stateUnbound) || HasState(err, stateBehind) || errors.Is(err, ErrMissing)
+	return HasState(err, stateUnbound) || HasState(err, stateBehind) || HasState(err, stateDenied) || errors.Is(err, ErrMissing)
 }
 
 // unproven reports whether the outcome of a unit may come of a void binding: it read nothing from behind the seal. Errors that

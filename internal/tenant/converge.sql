@@ -1,9 +1,12 @@
 -- Brings roles' privileges on the database and the public brain to what they have to be, whatever they were. Runs as the
--- owner at every migrate, in its transaction; takes the roles' names from twobrains.app_role and twobrains.analyst_role.
+-- owner at every migrate, in its transaction; takes the roles' names from twobrains.app_role, twobrains.analyst_role and
+-- twobrains.console_role.
 DO $$
 DECLARE
   app     text := current_setting('twobrains.app_role');
   analyst text := current_setting('twobrains.analyst_role');
+  console text := current_setting('twobrains.console_role');
+  setting text;
   tbl     record;
   cols    text;
 BEGIN
@@ -11,9 +14,18 @@ BEGIN
   EXECUTE format('REVOKE ALL ON DATABASE %I FROM %I, %I', current_database(), app, analyst);
   EXECUTE format('GRANT CONNECT ON DATABASE %I TO %I, %I', current_database(), app, analyst);
   EXECUTE format('REVOKE ALL ON SCHEMA public FROM PUBLIC, %I, %I', app, analyst);
+  -- The console reads private brains and nothing here.
+  EXECUTE format('REVOKE ALL ON DATABASE %I FROM %I', current_database(), console);
+  EXECUTE format('GRANT CONNECT ON DATABASE %I TO %I', current_database(), console);
+  EXECUTE format('REVOKE ALL ON SCHEMA public FROM %I', console);
   EXECUTE format('GRANT USAGE ON SCHEMA public TO %I, %I', app, analyst);
   REVOKE ALL ON FUNCTION public.require(boolean, text) FROM PUBLIC;
   EXECUTE format('GRANT EXECUTE ON FUNCTION public.require(boolean, text) TO %I', app);
+  -- Doors of the product: functions that pass a seal for whom it opens.
+  FOR tbl IN SELECT p.oid::regprocedure AS door FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace AND p.prosecdef AND p.proname = 'search_messages' LOOP
+    EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', tbl.door);
+    EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', tbl.door, app);
+  END LOOP;
 
   FOR tbl IN
     SELECT c.oid, c.relname, c.relrowsecurity,
@@ -26,7 +38,7 @@ BEGIN
       RAISE EXCEPTION 'table public.% has a user_id but no seal: enable row level security and create its policy "seal"', tbl.relname;
     END IF;
 
-    EXECUTE format('REVOKE ALL ON public.%I FROM PUBLIC, %I, %I', tbl.relname, app, analyst);
+    EXECUTE format('REVOKE ALL ON public.%I FROM PUBLIC, %I, %I, %I', tbl.relname, app, analyst, console);
     EXECUTE format('GRANT %s ON public.%I TO %I',
       CASE WHEN tbl.relname IN ('tenants', 'schema_version', 'models') THEN 'SELECT' ELSE 'SELECT, INSERT, UPDATE, DELETE' END, tbl.relname, app);
 
@@ -47,6 +59,12 @@ BEGIN
   EXECUTE format('ALTER ROLE %I IN DATABASE %I SET statement_timeout = ''30s''', app, current_database());
   EXECUTE format('ALTER ROLE %I IN DATABASE %I SET idle_in_transaction_session_timeout = ''30s''', app, current_database());
   EXECUTE format('ALTER ROLE %I IN DATABASE %I SET lock_timeout = ''10s''', app, current_database());
+  -- What the console also sends when it connects (consoleSettings in console.go); a query may take one process, not several.
+  FOREACH setting IN ARRAY ARRAY['search_path = brain_template, pg_temp', 'default_transaction_read_only = on', 'jit = off',
+    'statement_timeout = ''60s''', 'idle_in_transaction_session_timeout = ''30s''', 'lock_timeout = ''1s''', 'max_parallel_workers_per_gather = 0']
+  LOOP
+    EXECUTE format('ALTER ROLE %I IN DATABASE %I SET ', console, current_database()) || setting;
+  END LOOP;
   EXECUTE format('ALTER ROLE %I IN DATABASE %I SET default_transaction_read_only = on', analyst, current_database());
   EXECUTE format('ALTER ROLE %I IN DATABASE %I SET statement_timeout = ''30s''', analyst, current_database());
 END

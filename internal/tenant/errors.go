@@ -32,6 +32,9 @@ const (
 	stateQueryCanceled     = "57014"
 	stateLockNotAvailable  = "55P03"
 	stateDeadlock          = "40P01"
+	stateSyntaxError       = "42601"
+	stateTooLong           = "54000"
+	stateDenied            = "42501"
 )
 
 var (
@@ -40,6 +43,8 @@ var (
 	ErrSealed = errors.New("private brain is sealed with an unknown key")
 	// ErrMissing means that the registry names a private brain that does not exist.
 	ErrMissing = errors.New("private brain is registered but missing")
+	// ErrDeleted means that the account was deleted or is being so: nothing is made for it again.
+	ErrDeleted = errors.New("account is deleted")
 )
 
 // HasState reports whether err is a Postgres error with the SQLSTATE.
@@ -69,6 +74,8 @@ func (db *DB) publicError(err error) error {
 	var failed *failedError
 	var pgErr *pgconn.PgError
 	switch {
+	case errors.Is(err, ErrDeleted):
+		return problem.New(problem.CodeAccountDeleted, "This account has been deleted.").Because(err)
 	case errors.As(err, &failed):
 		return problem.New(problem.CodeBrainUnavailable, "Your data is being prepared and that did not succeed yet; it will be tried again.").
 			After(failed.retryIn).Because(err)

@@ -97,18 +97,19 @@ func (e *examination) checkOwner(schema, object, what, owner string) {
 		mend: run(statement), Next: "as a superuser: " + statement})
 }
 
-// checkGrants compares grants to others than the owner, "SELECT to role", with what the app has to have.
-func (e *examination) checkGrants(schema, object, what string, grants, privileges []string) {
-	app := pgx.Identifier{e.db.appRole}.Sanitize()
-	if !strings.ContainsAny(e.db.appRole, `" `) && strings.ToLower(e.db.appRole) == e.db.appRole {
-		app = e.db.appRole // as quote_ident writes it
-	}
-	missing := slices.Clone(privileges)
+// checkGrants compares grants to others than the owner, "SELECT to role", with what the app and the console have to have. A private
+// brain that is behind gets what the console lacks when it is migrated.
+func (e *examination) checkGrants(schema, object, what string, grants, ofApp, ofConsole []string) {
+	missing := map[string][]string{e.db.appRole: slices.Clone(ofApp), e.db.consoleRole: slices.Clone(ofConsole)}
 	var excess, revoke []string
 	for _, grant := range grants {
 		privilege, grantee, _ := strings.Cut(grant, " to ")
-		if i := slices.Index(missing, privilege); grantee == app && i >= 0 {
-			missing = slices.Delete(missing, i, i+1)
+		role := e.db.appRole
+		if grantee == asQuoted(e.db.consoleRole) {
+			role = e.db.consoleRole
+		}
+		if i := slices.Index(missing[role], privilege); grantee == asQuoted(role) && i >= 0 {
+			missing[role] = slices.Delete(missing[role], i, i+1)
 			continue
 		}
 		excess = append(excess, grant)
@@ -116,18 +117,36 @@ func (e *examination) checkGrants(schema, object, what string, grants, privilege
 			revoke = append(revoke, grantee)
 		}
 	}
-	grant := ""
-	if len(privileges) > 0 {
-		grant = fmt.Sprintf("GRANT %s ON %s TO %s", strings.Join(privileges, ", "), what, app)
+	if b := e.brains[schema]; b != nil && b.registered && b.Version < e.template {
+		missing[e.db.consoleRole] = nil
 	}
-	if len(missing) > 0 {
-		e.add(Finding{Schema: schema, Kind: FindMissingGrant, Object: object, Detail: fmt.Sprintf("%s lacks %s", e.db.appRole, strings.Join(missing, ", ")),
-			mend: run(grant)})
+	var grant, lacking []string
+	for _, r := range []struct {
+		role       string
+		privileges []string
+	}{{e.db.appRole, ofApp}, {e.db.consoleRole, ofConsole}} {
+		if len(r.privileges) > 0 {
+			grant = append(grant, fmt.Sprintf("GRANT %s ON %s TO %s", strings.Join(r.privileges, ", "), what, asQuoted(r.role)))
+		}
+		if lacks := missing[r.role]; len(lacks) > 0 {
+			lacking = append(lacking, fmt.Sprintf("%s lacks %s", r.role, strings.Join(lacks, ", ")))
+		}
+	}
+	if len(lacking) > 0 {
+		e.add(Finding{Schema: schema, Kind: FindMissingGrant, Object: object, Detail: strings.Join(lacking, "; "), mend: run(grant...)})
 	}
 	if len(excess) > 0 {
 		statement := fmt.Sprintf("REVOKE ALL ON %s FROM %s CASCADE", what, strings.Join(revoke, ", "))
-		e.add(Finding{Schema: schema, Kind: FindExcessGrant, Object: object, Detail: strings.Join(excess, ", "), mend: run(statement, grant)})
+		e.add(Finding{Schema: schema, Kind: FindExcessGrant, Object: object, Detail: strings.Join(excess, ", "), mend: run(append([]string{statement}, grant...)...)})
 	}
+}
+
+// asQuoted is a role's name as quote_ident writes it.
+func asQuoted(role string) string {
+	if !strings.ContainsAny(role, `" `) && strings.ToLower(role) == role {
+		return role
+	}
+	return pgx.Identifier{role}.Sanitize()
 }
 
 // relation is a row of sqlFleetRelations.
@@ -173,7 +192,7 @@ func (e *examination) readRelations() error {
 		}
 		e.checkOwner(r.Schema, r.Name, r.what(false), r.Owner)
 		if !r.isTable() {
-			e.checkGrants(r.Schema, r.Name, r.what(true), r.Grants, nil)
+			e.checkGrants(r.Schema, r.Name, r.what(true), r.Grants, nil, nil)
 			return nil
 		}
 		e.checkTable(b, r, known)
@@ -190,6 +209,9 @@ func (e *examination) readRelations() error {
 	return nil
 }
 
+// readingOnly is what the console may do with a table.
+var readingOnly = []string{"SELECT"}
+
 var privilegesOfTables = []string{"SELECT", "INSERT", "UPDATE", "DELETE"}
 
 func (e *examination) checkTable(b *examined, r relation, known bool) {
@@ -199,11 +221,11 @@ func (e *examination) checkTable(b *examined, r relation, known bool) {
 	}
 	switch {
 	case r.Name == versionTable:
-		e.checkGrants(r.Schema, r.Name, r.what(true), r.Grants, []string{"SELECT"})
+		e.checkGrants(r.Schema, r.Name, r.what(true), r.Grants, []string{"SELECT"}, readingOnly)
 	case known || slices.ContainsFunc(r.Grants, func(g string) bool { return slices.Contains(privilegesOfTables, strings.SplitN(g, " ", 2)[0]) }) && r.HasPolicy:
-		e.checkGrants(r.Schema, r.Name, r.what(true), r.Grants, privilegesOfTables)
+		e.checkGrants(r.Schema, r.Name, r.what(true), r.Grants, privilegesOfTables, readingOnly)
 	default:
-		e.checkGrants(r.Schema, r.Name, r.what(true), r.Grants, nil)
+		e.checkGrants(r.Schema, r.Name, r.what(true), r.Grants, nil, nil)
 	}
 	if !r.RLS {
 		about(FindRLSOff, "row-level security is off: the seal does not hold", "ALTER TABLE "+name+" ENABLE ROW LEVEL SECURITY")

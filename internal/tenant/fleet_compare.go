@@ -258,9 +258,9 @@ func (e *examination) judge() {
 			f := Finding{Schema: schema, Kind: FindMissingTable, Object: versionTable, Detail: "nothing proves a binding: its user is locked out",
 				Next: fmt.Sprintf("as owner: CREATE TABLE %s (version int4 NOT NULL), and insert the number of migrations that the other tables have had; then run repair", table)}
 			if alike && b.Version == e.template && b.trusted {
-				app := pgx.Identifier{e.db.appRole}.Sanitize()
+				app, console := pgx.Identifier{e.db.appRole}.Sanitize(), pgx.Identifier{e.db.consoleRole}.Sanitize()
 				f.mend = run("CREATE TABLE "+table+" (version int4 NOT NULL)", set, "ALTER TABLE "+table+" ENABLE ROW LEVEL SECURITY",
-					"CREATE POLICY seal ON "+table+" USING ("+b.condition+")", "GRANT SELECT ON "+table+" TO "+app)
+					"CREATE POLICY seal ON "+table+" USING ("+b.condition+")", "GRANT SELECT ON "+table+" TO "+app+", "+console)
 			}
 			e.add(f)
 		case !b.versioned:
@@ -311,7 +311,7 @@ func (e *examination) wrongVersion(schema string, b *examined, alike bool, set s
 			if err != nil {
 				return err
 			}
-			if err := seal(ctx, tx, schema, tables, b.condition, e.db.appRole, false); err != nil {
+			if err := e.db.seal(ctx, tx, schema, tables, b.condition, false); err != nil {
 				return err
 			}
 			return b.amend(lock, keyID, version)(ctx, tx)

@@ -290,7 +290,7 @@ func (e *examination) readSchemas(schemas []string) error {
 		}
 		b.exists, b.versioned = true, owner == e.db.ownerCfg.User
 		e.checkOwner(name, "", "SCHEMA "+name, owner)
-		e.checkGrants(name, "", "SCHEMA "+name, grants, []string{"USAGE"})
+		e.checkGrants(name, "", "SCHEMA "+name, grants, []string{"USAGE"}, []string{"USAGE"})
 		return nil
 	})
 	if err != nil {

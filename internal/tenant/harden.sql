@@ -1,9 +1,11 @@
 -- What only a superuser can take away, on a server of one's own: functions and catalogs that let a login that runs whole
 -- statements count, name and disturb what it cannot read. The server needs none of them. The seals hold without this.
--- Applies to the database it runs in; safe to run again. Takes the role's name from twobrains.app_role.
+-- Applies to the database it runs in; safe to run again. Takes the roles' names from twobrains.app_role and
+-- twobrains.console_role.
 DO $$
 DECLARE
   app   text := current_setting('twobrains.app_role');
+  console text := current_setting('twobrains.console_role');
   owner text := (SELECT pg_catalog.pg_get_userbyid(datdba) FROM pg_catalog.pg_database WHERE datname = current_database());
   obj   record;
 BEGIN
@@ -41,6 +43,8 @@ BEGIN
   END LOOP;
   REVOKE SELECT ON ALL TABLES IN SCHEMA information_schema FROM PUBLIC;
   EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA information_schema TO %I', owner);
-  EXECUTE format('REVOKE SELECT ON ALL TABLES IN SCHEMA pg_catalog FROM %I', app);
+  EXECUTE format('REVOKE SELECT ON ALL TABLES IN SCHEMA pg_catalog FROM %I, %I', app, console);
+  -- What one of users' own queries may write to disk for sorts and hashes.
+  EXECUTE format('ALTER ROLE %I IN DATABASE %I SET temp_file_limit = ''1GB''', console, current_database());
 END
 $$;

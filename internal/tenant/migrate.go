@@ -75,7 +75,7 @@ func (db *DB) Migrate(ctx context.Context, dryRun bool, onStep func(Step)) error
 	if err := db.migrateTemplate(ctx, tx, report("template")); err != nil {
 		return fmt.Errorf("template: %w", err)
 	}
-	if _, err := tx.Exec(ctx, sqlConvergeRoles, db.appRole, analystRole); err != nil {
+	if _, err := tx.Exec(ctx, sqlConvergeRoles, db.appRole, analystRole, db.consoleRole); err != nil {
 		return fmt.Errorf("name roles: %w", err)
 	}
 	if _, err := tx.Exec(ctx, sqlConverge); err != nil {
@@ -145,7 +145,7 @@ func (db *DB) migrateTemplate(ctx context.Context, tx pgx.Tx, onStart func(int32
 	if err != nil {
 		return err
 	}
-	return seal(ctx, tx, templateSchema, tables, "false", db.appRole, false)
+	return db.seal(ctx, tx, templateSchema, tables, "false", false)
 }
 
 // Status reads how far the database is. A database that was never migrated has version 0 everywhere.
@@ -191,7 +191,10 @@ func (db *DB) Check(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	return checkRole(ctx, conn, db.appRole)
+	if err := checkRole(ctx, conn, db.appRole); err != nil || db.console == nil {
+		return err
+	}
+	return checkRole(ctx, conn, db.consoleRole)
 }
 
 // Ping makes one round trip on a lane.
@@ -208,7 +211,10 @@ func (db *DB) convergeRoles(ctx context.Context, tx pgx.Tx) error {
 	if db.appRole == db.ownerCfg.User {
 		return fmt.Errorf("the app must not log in as the owner (%s): give it a role of its own", db.appRole)
 	}
-	for _, role := range []struct{ name, options string }{{db.appRole, "LOGIN"}, {analystRole, "NOLOGIN"}} {
+	if db.consoleRole == db.ownerCfg.User || db.consoleRole == db.appRole || db.consoleRole == analystRole {
+		return fmt.Errorf("users' own SQL must not run as %s: give the console a role of its own", db.consoleRole)
+	}
+	for _, role := range []struct{ name, options string }{{db.appRole, "LOGIN"}, {analystRole, "NOLOGIN"}, {db.consoleRole, "NOLOGIN"}} {
 		create := "CREATE ROLE " + pgx.Identifier{role.name}.Sanitize() + " " + role.options
 		if err := pgx.BeginFunc(ctx, tx, func(sub pgx.Tx) error { return createRole(ctx, sub, role.name, create) }); err != nil {
 			return fmt.Errorf("create role %s: %w", role.name, err)
@@ -217,7 +223,11 @@ func (db *DB) convergeRoles(ctx context.Context, tx pgx.Tx) error {
 			return err
 		}
 	}
-	return db.convergePassword(ctx, tx)
+	app := db.lanes[0].pool.Config().ConnConfig
+	if err := db.convergePassword(ctx, tx, app.User, app.Password); err != nil || db.console == nil {
+		return err
+	}
+	return db.convergePassword(ctx, tx, db.console.User, db.console.Password)
 }
 
 // createRole does nothing if the role exists. Roles belong to the whole server, so another database's migrate may make it
@@ -231,16 +241,15 @@ func createRole(ctx context.Context, tx pgx.Tx, name, create string) error {
 	return err
 }
 
-// convergePassword sets the app role's password to the one in its URL, if that does not log in already. Only a SCRAM
-// verifier leaves this process.
-func (db *DB) convergePassword(ctx context.Context, tx pgx.Tx) error {
-	app := db.lanes[0].pool.Config().ConnConfig
-	if app.Password == "" {
+// convergePassword lets a role log in with the password of its URL, if it does not already. Only a SCRAM verifier leaves this
+// process.
+func (db *DB) convergePassword(ctx context.Context, tx pgx.Tx, role, password string) error {
+	if password == "" {
 		return nil
 	}
 	// By the owner's way to the server: a pooler in the app's way refuses in words of its own.
 	cfg := db.ownerCfg.Copy()
-	cfg.User, cfg.Password = app.User, app.Password
+	cfg.User, cfg.Password = role, password
 	probe, err := pgx.ConnectConfig(ctx, cfg)
 	if err == nil {
 		return probe.Close(ctx)
@@ -251,14 +260,14 @@ func (db *DB) convergePassword(ctx context.Context, tx pgx.Tx) error {
 		if errors.As(err, &pgErr) {
 			return nil
 		}
-		return fmt.Errorf("connect as %s: %w", db.appRole, err)
+		return fmt.Errorf("connect as %s: %w", role, err)
 	}
-	verifier, err := scramVerifier(app.Password)
+	verifier, err := scramVerifier(password)
 	if err != nil {
 		return err
 	}
-	if _, err := tx.Exec(ctx, "ALTER ROLE "+pgx.Identifier{db.appRole}.Sanitize()+" PASSWORD '"+verifier+"'"); err != nil {
-		return fmt.Errorf("set password of %s: %w", db.appRole, err)
+	if _, err := tx.Exec(ctx, "ALTER ROLE "+pgx.Identifier{role}.Sanitize()+" LOGIN PASSWORD '"+verifier+"'"); err != nil {
+		return fmt.Errorf("set password of %s: %w", role, err)
 	}
 	return nil
 }
@@ -287,8 +296,10 @@ func ConvergeSQL() string { return sqlConverge }
 //go:embed harden.sql
 var sqlHarden string
 
-// HardenSQL is for a superuser to run in the database, as one script: it takes from the app's role, and from all others
-// but the owner and the analyst, what lets whole statements count, name and disturb what they cannot read.
+// HardenSQL is for a superuser to run in the database, as one script: it takes from the app's role and the console's, and from
+// all others but the owner and the analyst, what lets whole statements count, name and disturb what they cannot read.
 func (db *DB) HardenSQL() string {
-	return "SELECT set_config('twobrains.app_role', '" + strings.ReplaceAll(db.appRole, "'", "''") + "', false);\n" + sqlHarden
+	literal := func(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
+	return "SELECT set_config('twobrains.app_role', " + literal(db.appRole) + ", false), set_config('twobrains.console_role', " +
+		literal(db.consoleRole) + ", false);\n" + sqlHarden
 }

@@ -69,9 +69,13 @@ func TestAnotherProduct(t *testing.T) {
 	t.Parallel()
 	kernel, err := fs.ReadFile(tern.Public(), "001_brain.sql")
 	require.NoError(t, err)
+	deletions, err := fs.ReadFile(tern.Public(), "010_deletions.sql")
+	require.NoError(t, err)
 	ids := authtest.NewIdentities(t)
 	b := testdb.NewEmpty(t, func(o *tenant.Options) {
-		o.PublicMigrations = fstest.MapFS{"001_brain.sql": {Data: kernel}, "002_notes.sql": {Data: []byte(notesPublic)}}
+		o.PublicMigrations = fstest.MapFS{
+			"001_brain.sql": {Data: kernel}, "002_deletions.sql": {Data: deletions}, "003_notes.sql": {Data: []byte(notesPublic)},
+		}
 		o.TenantMigrations = fstest.MapFS{"001_notes.sql": {Data: []byte(notesPrivate)}}
 	})
 	require.NoError(t, b.DB.Migrate(t.Context(), false, nil))

@@ -59,4 +59,25 @@ const sqlRoleFacts = `SELECT rolsuper OR rolbypassrls AS bypasses, rolcreaterole
 FROM pg_catalog.pg_roles WHERE rolname = $1`
 
 // sqlConvergeRoles tells converge.sql, which takes no parameters, the names of the roles.
-const sqlConvergeRoles = "SELECT set_config('twobrains.app_role', $1, true), set_config('twobrains.analyst_role', $2, true)"
+const sqlConvergeRoles = `SELECT set_config('twobrains.app_role', $1, true), set_config('twobrains.analyst_role', $2, true),
+  set_config('twobrains.console_role', $3, true)`
+
+// The console proves its binding by a row, not with public.require: its login reaches nothing of the public brain.
+const (
+	sqlBindConsole = `SELECT set_config('search_path', $1, true), set_config('twobrains.key', $2, true), set_config('row_security', 'on', true)`
+
+	sqlProveConsole = "SELECT version FROM schema_version WHERE row_security_active('schema_version'::regclass)"
+)
+
+// sqlTypeNames names the types of a result, in its order.
+const sqlTypeNames = `SELECT pg_catalog.format_type(t.id, t.modifier) FROM unnest($1::oid[], $2::int4[]) WITH ORDINALITY AS t (id, modifier, n) ORDER BY n`
+
+// The template, whose columns are those of every private brain, and the functions that attribute notation may reach, read from the
+// catalogs as the owner, since hardened servers show them to nobody else.
+const (
+	sqlDescribeTemplate = `SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), NOT a.attnotnull
+FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+WHERE c.relnamespace = 'brain_template'::regnamespace AND c.relkind IN ('r', 'p') ORDER BY c.relname, a.attnum`
+
+	sqlFunctionNames = `SELECT DISTINCT proname FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace`
+)

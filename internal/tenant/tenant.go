@@ -38,7 +38,10 @@ type Options struct {
 	// OwnerURL is the login that owns both brains and provisions; its few connections end after half a minute
 	// without work.
 	OwnerURL secret.Secret
-	Keys     *secret.KeyRing
+	// ConsoleURL is the login that users' own SQL runs on (twobrains_console): it reads private brains through the seals and
+	// nothing else. Empty: there is no SQL console here.
+	ConsoleURL secret.Secret
+	Keys       *secret.KeyRing
 
 	PublicMigrations fs.FS
 	TenantMigrations fs.FS
@@ -82,8 +85,12 @@ type DB struct {
 	steps     []*migrate.Migration
 	newTables atomic.Pointer[[]sealedTable]
 	appRole   string
-	latest    int32
-	public    int32
+	// console is nil where nothing is configured; its role is there all the same, so that no private brain has to be touched
+	// when it is.
+	console     *pgx.ConnConfig
+	consoleRole string
+	latest      int32
+	public      int32
 
 	opened  *otter.Cache[string, opening]
 	opens   singleflight.Group
@@ -140,6 +147,10 @@ func New(opts Options) (*DB, error) {
 		db.lanes = append(db.lanes, l)
 	}
 	db.appRole = db.lanes[0].role()
+	if db.console, db.consoleRole, err = newConsole(opts.ConsoleURL); err != nil {
+		db.Close()
+		return nil, err
+	}
 	return db, nil
 }
 

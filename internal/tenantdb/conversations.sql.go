@@ -69,7 +69,7 @@ func (q *Queries) ConversationDeleteRuns(ctx context.Context, db DBTX, conversat
 }
 
 const conversationGet = `-- name: ConversationGet :one
-SELECT c.id, c.title, c.title_by_user, c.pinned, c.archived_at, c.created_at, c.updated_at,
+SELECT c.id, c.title, c.title_by_user, c.pinned, c.temporary, c.archived_at, c.created_at, c.updated_at,
   coalesce((SELECT r.message_id FROM runs r WHERE r.conversation_id = c.id AND r.status = 'running'), '')::text AS running_reply
 FROM conversations c
 WHERE c.id = $1
@@ -80,6 +80,7 @@ type ConversationGetRow struct {
 	Title        string
 	TitleByUser  bool
 	Pinned       bool
+	Temporary    bool
 	ArchivedAt   *time.Time
 	CreatedAt    time.Time
 	UpdatedAt    time.Time
@@ -94,6 +95,7 @@ func (q *Queries) ConversationGet(ctx context.Context, db DBTX, id string) (Conv
 		&i.Title,
 		&i.TitleByUser,
 		&i.Pinned,
+		&i.Temporary,
 		&i.ArchivedAt,
 		&i.CreatedAt,
 		&i.UpdatedAt,
@@ -103,10 +105,10 @@ func (q *Queries) ConversationGet(ctx context.Context, db DBTX, id string) (Conv
 }
 
 const conversationList = `-- name: ConversationList :many
-SELECT c.id, c.title, c.title_by_user, c.pinned, c.archived_at, c.created_at, c.updated_at,
+SELECT c.id, c.title, c.title_by_user, c.pinned, c.temporary, c.archived_at, c.created_at, c.updated_at,
   coalesce((SELECT r.message_id FROM runs r WHERE r.conversation_id = c.id AND r.status = 'running'), '')::text AS running_reply
 FROM conversations c
-WHERE (c.archived_at IS NOT NULL) = $1::boolean
+WHERE (c.archived_at IS NOT NULL) = $1::boolean AND NOT c.temporary
   AND (c.pinned, c.updated_at, c.id) < ($2::boolean, $3::timestamptz, $4::text)
 ORDER BY c.pinned DESC, c.updated_at DESC, c.id DESC
 LIMIT $5::bigint
@@ -125,6 +127,7 @@ type ConversationListRow struct {
 	Title        string
 	TitleByUser  bool
 	Pinned       bool
+	Temporary    bool
 	ArchivedAt   *time.Time
 	CreatedAt    time.Time
 	UpdatedAt    time.Time
@@ -153,6 +156,7 @@ func (q *Queries) ConversationList(ctx context.Context, db DBTX, arg Conversatio
 			&i.Title,
 			&i.TitleByUser,
 			&i.Pinned,
+			&i.Temporary,
 			&i.ArchivedAt,
 			&i.CreatedAt,
 			&i.UpdatedAt,
@@ -183,6 +187,7 @@ const conversationUpdate = `-- name: ConversationUpdate :execrows
 UPDATE conversations SET
   title = coalesce($1, title),
   title_by_user = title_by_user OR $1::text IS NOT NULL,
+  title_indexed = title_indexed AND $1::text IS NULL,
   pinned = coalesce($2, pinned),
   archived_at = CASE WHEN $3::boolean IS NULL THEN archived_at
     WHEN $3::boolean THEN coalesce(archived_at, $4::timestamptz) END

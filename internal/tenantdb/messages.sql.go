@@ -195,10 +195,12 @@ func (q *Queries) MessageList(ctx context.Context, db DBTX, arg MessageListParam
 
 const messageSend = `-- name: MessageSend :execrows
 WITH advanced AS (
-  INSERT INTO conversations AS c (id, title, last_seq, created_at, updated_at)
-  VALUES ($8, $9, 1, $7, $7)
+  INSERT INTO conversations AS c (id, title, last_seq, temporary, created_at, updated_at)
+  VALUES ($8, CASE WHEN $9::boolean THEN '' ELSE $10::text END, 1, $9, $7, $7)
   ON CONFLICT (id) DO UPDATE SET last_seq = c.last_seq + 1, updated_at = excluded.updated_at,
-    title = CASE WHEN c.title = '' AND NOT c.title_by_user THEN excluded.title ELSE c.title END
+    title = CASE WHEN c.title = '' AND NOT c.title_by_user AND NOT c.temporary THEN excluded.title ELSE c.title END,
+    title_indexed = c.title_indexed AND (c.title <> '' OR c.title_by_user)
+  WHERE c.temporary OR NOT excluded.temporary
   RETURNING c.id, c.last_seq
 )
 INSERT INTO messages (id, conversation_id, seq, role, parts, metadata, status, size, created_at)
@@ -215,11 +217,13 @@ type MessageSendParams struct {
 	Size           int32
 	Now            time.Time
 	ConversationID string
+	Temporary      bool
 	Title          string
 }
 
 // Appends a message to a conversation, which may be new, and takes its next sequence number; the conversation's row is locked
-// until the transaction ends. The title is for a conversation that has none and was not named by the user.
+// until the transaction ends. The title is for a conversation that has none and was not named by the user; a temporary one gets none. No
+// row: the conversation is to be temporary and is there, and is not.
 func (q *Queries) MessageSend(ctx context.Context, db DBTX, arg MessageSendParams) (int64, error) {
 	result, err := db.Exec(ctx, messageSend,
 		arg.ID,
@@ -230,6 +234,7 @@ func (q *Queries) MessageSend(ctx context.Context, db DBTX, arg MessageSendParam
 		arg.Size,
 		arg.Now,
 		arg.ConversationID,
+		arg.Temporary,
 		arg.Title,
 	)
 	if err != nil {

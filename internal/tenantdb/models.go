@@ -22,14 +22,17 @@ type Attachment struct {
 }
 
 type Conversation struct {
-	ID          string
-	Title       string
-	TitleByUser bool
-	Pinned      bool
-	ArchivedAt  *time.Time
-	LastSeq     int64
-	CreatedAt   time.Time
-	UpdatedAt   time.Time
+	ID           string
+	Title        string
+	TitleByUser  bool
+	Pinned       bool
+	ArchivedAt   *time.Time
+	LastSeq      int64
+	CreatedAt    time.Time
+	UpdatedAt    time.Time
+	IndexedSeq   int64
+	TitleIndexed bool
+	Temporary    bool
 }
 
 type Message struct {
@@ -46,6 +49,13 @@ type Message struct {
 	OnPath         bool
 	Version        int16
 	Versions       int16
+}
+
+type MessageSearch struct {
+	CreatedAt      time.Time
+	ConversationID string
+	Seq            int64
+	Tsv            interface{}
 }
 
 type Run struct {

@@ -370,7 +370,9 @@ func (q *Queries) RunReplyAnswer(ctx context.Context, db DBTX, arg RunReplyAnswe
 
 const runReplyReplace = `-- name: RunReplyReplace :execrows
 WITH touched AS (
-  UPDATE conversations c SET updated_at = $6 WHERE c.id = $7
+  UPDATE conversations c SET updated_at = $6,
+    indexed_seq = least(c.indexed_seq, (SELECT r.seq - 1 FROM messages r WHERE r.id = $5 AND r.conversation_id = c.id))
+  WHERE c.id = $7
   RETURNING c.id
 )
 UPDATE messages m SET parts = $1, metadata = $2, status = $3, size = $4
@@ -536,8 +538,8 @@ func (q *Queries) RunStart(ctx context.Context, db DBTX, arg RunStartParams) err
 }
 
 const runTitle = `-- name: RunTitle :execrows
-UPDATE conversations SET title = $1
-WHERE id = $2 AND title = $3 AND NOT title_by_user
+UPDATE conversations SET title = $1, title_indexed = false
+WHERE id = $2 AND title = $3 AND NOT title_by_user AND NOT temporary
 `
 
 type RunTitleParams struct {

@@ -28,6 +28,7 @@ const EnvPostgres = "TWOBRAINS_TEST_POSTGRES"
 const (
 	ownerRole, ownerPassword = "twobrains_owner", "owner-in-tests"
 	appRole, appPassword     = "twobrains_app", "app-in-tests"
+	consoleRole, consolePass = "twobrains_console", "console-in-tests"
 	// lockNumber serialises the making of templates and roles across test binaries.
 	lockNumber = 7205759403792795
 )
@@ -36,12 +37,12 @@ const (
 type Database struct {
 	// DB is a kernel on it, closed with the test.
 	DB *tenant.DB
-	// Name, and the URLs of the three logins.
-	Name          string
-	URL, OwnerURL secret.Secret
-	SuperuserURL  string
-	Keys          *secret.KeyRing
-	options       tenant.Options
+	// Name, and the URLs of the logins.
+	Name                      string
+	URL, OwnerURL, ConsoleURL secret.Secret
+	SuperuserURL              string
+	Keys                      *secret.KeyRing
+	options                   tenant.Options
 }
 
 // Option changes the kernel's options before it is made.
@@ -75,6 +76,7 @@ func create(t testing.TB, super, template string, options []Option) *Database {
 		Name:         name,
 		URL:          secret.New(withLogin(super, appRole, appPassword, name)),
 		OwnerURL:     secret.New(withLogin(super, ownerRole, ownerPassword, name)),
+		ConsoleURL:   secret.New(withLogin(super, consoleRole, consolePass, name)),
 		SuperuserURL: withDatabase(super, name),
 		Keys:         Keys(t, "test"),
 	}
@@ -86,7 +88,7 @@ func create(t testing.TB, super, template string, options []Option) *Database {
 		execSuper(t, super, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)")
 	})
 	d.options = tenant.Options{
-		URL: d.URL, OwnerURL: d.OwnerURL, Keys: d.Keys,
+		URL: d.URL, OwnerURL: d.OwnerURL, ConsoleURL: d.ConsoleURL, Keys: d.Keys,
 		PublicMigrations: tern.Public(), TenantMigrations: tern.Tenant(), Lanes: 4,
 	}
 	d.DB = d.Kernel(t, options...)
@@ -113,6 +115,9 @@ func (d *Database) Superuser(t testing.TB) *pgx.Conn { return connect(t, d.Super
 
 // App opens a connection of the app's role outside the kernel, as an attacker on it would have.
 func (d *Database) App(t testing.TB) *pgx.Conn { return connect(t, d.URL.Reveal()) }
+
+// Console opens a connection of the console's role outside the kernel, bound to nobody.
+func (d *Database) Console(t testing.TB) *pgx.Conn { return connect(t, d.ConsoleURL.Reveal()) }
 
 // Owner opens a connection of the owner.
 func (d *Database) Owner(t testing.TB) *pgx.Conn { return connect(t, d.OwnerURL.Reveal()) }
@@ -162,6 +167,7 @@ func ensureTemplate(t testing.TB, super string) string {
 	db, err := tenant.New(tenant.Options{
 		URL:              secret.New(withLogin(super, appRole, appPassword, name)),
 		OwnerURL:         secret.New(withLogin(super, ownerRole, ownerPassword, name)),
+		ConsoleURL:       secret.New(withLogin(super, consoleRole, consolePass, name)),
 		Keys:             Keys(t, "test"),
 		PublicMigrations: tern.Public(), TenantMigrations: tern.Tenant(), Lanes: 1,
 	})

@@ -22,6 +22,18 @@ export async function signIn(page, address, seen) {
   await composer(page).waitFor();
 }
 
+/** Calls the API as the page would. */
+export async function request(page, method, path, body) {
+  const status = await page.evaluate(
+    async ([method, path, body]) => {
+      const headers = { "content-type": "application/json" };
+      return (await fetch(path, { method, headers, body: JSON.stringify(body) })).status;
+    },
+    [method, path, body],
+  );
+  assert.ok(status < 300, `${method} ${path}: ${status}`);
+}
+
 /** Where messages are written. */
 export const composer = (page) => page.getByRole("textbox", { name: "Write a message" });
 

@@ -9,12 +9,15 @@ LIMIT @row_limit::bigint;
 
 -- name: MessageSend :execrows
 -- Appends a message to a conversation, which may be new, and takes its next sequence number; the conversation's row is locked
--- until the transaction ends. The title is for a conversation that has none and was not named by the user.
+-- until the transaction ends. The title is for a conversation that has none and was not named by the user; a temporary one gets none. No
+-- row: the conversation is to be temporary and is there, and is not.
 WITH advanced AS (
-  INSERT INTO conversations AS c (id, title, last_seq, created_at, updated_at)
-  VALUES (@conversation_id, @title, 1, @now, @now)
+  INSERT INTO conversations AS c (id, title, last_seq, temporary, created_at, updated_at)
+  VALUES (@conversation_id, CASE WHEN @temporary::boolean THEN '' ELSE @title::text END, 1, @temporary, @now, @now)
   ON CONFLICT (id) DO UPDATE SET last_seq = c.last_seq + 1, updated_at = excluded.updated_at,
-    title = CASE WHEN c.title = '' AND NOT c.title_by_user THEN excluded.title ELSE c.title END
+    title = CASE WHEN c.title = '' AND NOT c.title_by_user AND NOT c.temporary THEN excluded.title ELSE c.title END,
+    title_indexed = c.title_indexed AND (c.title <> '' OR c.title_by_user)
+  WHERE c.temporary OR NOT excluded.temporary
   RETURNING c.id, c.last_seq
 )
 INSERT INTO messages (id, conversation_id, seq, role, parts, metadata, status, size, created_at)

@@ -100,7 +100,9 @@ WHERE id = @id AND conversation_id = @conversation_id AND role = 'assistant'
 -- The reply of a run that went on with a stored one: the same message, with what came to it. The conversation's row is locked
 -- until the transaction ends, as by whoever else changes the conversation.
 WITH touched AS (
-  UPDATE conversations c SET updated_at = @now WHERE c.id = @conversation_id
+  UPDATE conversations c SET updated_at = @now,
+    indexed_seq = least(c.indexed_seq, (SELECT r.seq - 1 FROM messages r WHERE r.id = @id AND r.conversation_id = c.id))
+  WHERE c.id = @conversation_id
   RETURNING c.id
 )
 UPDATE messages m SET parts = @parts, metadata = @metadata, status = @status, size = @size
@@ -109,8 +111,8 @@ WHERE m.id = @id AND m.conversation_id = t.id AND m.role = 'assistant';
 
 -- name: RunTitle :execrows
 -- Replaces the title that was made from the first words; never one that the user gave, nor one that came meanwhile.
-UPDATE conversations SET title = @title
-WHERE id = @id AND title = @first_words AND NOT title_by_user;
+UPDATE conversations SET title = @title, title_indexed = false
+WHERE id = @id AND title = @first_words AND NOT title_by_user AND NOT temporary;
 
 -- name: RunGetContinued :one
 -- The stored reply that the run under way goes on with. No row: it makes a new one, or there is none.

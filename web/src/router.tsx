@@ -16,7 +16,7 @@ interface AuthSearch {
   flow?: string;
   /** The path to go to afterwards. */
   return_to?: string;
-  /** Of an error, on its page. */
+  /** Of an error or of a receipt, on its page. */
   id?: string;
   /** Of a login: the second factor is wanted. */
   aal?: "aal2";
@@ -41,7 +41,7 @@ const auth = createRoute({
   errorComponent: RouteError,
 });
 
-const page = (name: "Login" | "Registration" | "Verification" | "Recovery" | "Failed") =>
+const page = (name: "Login" | "Registration" | "Verification" | "Recovery" | "Failed" | "Deleted") =>
   lazyRouteComponent(() => import("./auth/pages"), name);
 
 const login = createRoute({ getParentRoute: () => auth, path: "login", component: page("Login") });
@@ -64,6 +64,7 @@ const authSettings = createRoute({
     throw redirect({ to: "/settings/profile", search: { flow }, replace: true });
   },
 });
+const deleted = createRoute({ getParentRoute: () => auth, path: "deleted", component: page("Deleted") });
 const failed = createRoute({ getParentRoute: () => auth, path: "error", component: page("Failed") });
 
 const loadChat = () => import("./chat/ChatPage");
@@ -143,6 +144,11 @@ const tools = createRoute({
   path: "tools",
   component: lazyRouteComponent(loadSettings, "ToolsPage"),
 });
+const data = createRoute({
+  getParentRoute: () => settings,
+  path: "data",
+  component: lazyRouteComponent(loadSettings, "DataPage"),
+});
 const appearance = createRoute({
   getParentRoute: () => settings,
   path: "appearance",
@@ -151,10 +157,20 @@ const appearance = createRoute({
 
 export const router = createRouter({
   routeTree: root.addChildren([
-    auth.addChildren([login, registration, verification, recovery, authSettings, failed]),
+    auth.addChildren([login, registration, verification, recovery, authSettings, deleted, failed]),
     app.addChildren([
       chat.addChildren([newChat, conversation]),
-      settings.addChildren([settingsIndex, profile, usage, keys, models, instructions, tools, appearance]),
+      settings.addChildren([
+        settingsIndex,
+        profile,
+        usage,
+        keys,
+        models,
+        instructions,
+        tools,
+        data,
+        appearance,
+      ]),
     ]),
   ]),
   defaultPendingMs: 300,

@@ -133,6 +133,17 @@ export const strings = {
       detail: "The sign-in service reported a problem. Starting again usually helps.",
       submit: "Start again",
     },
+    deleted: {
+      title: "Your account is being deleted",
+      detail: "You are signed out everywhere. What there is of the account is removed within moments.",
+      doneTitle: "Your account is deleted",
+      done: "Your conversations, files, settings and keys are gone.",
+      mailsKept:
+        "Mails that were sent to you stay in the outbox until the operator of this server removes them.",
+      unknown: "There is no such receipt.",
+      keep: "The address of this page is your receipt: keep it if you want to look again.",
+      again: "Make a new account",
+    },
   },
 
   list: {

@@ -120,21 +120,23 @@ func (s *Server) Anonymous() *Client { return &Client{Base: s.URL} }
 
 func environ(s *Server, kratos string, overrides map[string]string) []string {
 	values := map[string]string{
-		"SERVER_ENV":         "development",
-		"PUBLIC_URL":         s.URL,
-		"DATABASE_URL":       s.Database.URL.Reveal(),
-		"DATABASE_OWNER_URL": s.Database.OwnerURL.Reveal(),
-		"MASTER_KEYS":        "test:" + randomKey(),
-		"TENANT_LANES":       "2",
-		"REDIS_URL":          os.Getenv("TWOBRAINS_TEST_REDIS"),
-		"KRATOS_PUBLIC_URL":  kratos,
-		"KRATOS_ADMIN_URL":   kratos,
-		"KRATOS_HOOK_KEY":    "hook-key-of-the-tests",
-		"DEMO_MODEL":         "on",
-		"DEMO_DELAY":         "0s",
-		"RATE_LIMIT_IP":      "off", // all tests share an address
-		"RATE_LIMIT_AI_IP":   "off",
-		"LOG_LEVEL":          "DEBUG",
+		"SERVER_ENV":           "development",
+		"PUBLIC_URL":           s.URL,
+		"DATABASE_URL":         s.Database.URL.Reveal(),
+		"DATABASE_OWNER_URL":   s.Database.OwnerURL.Reveal(),
+		"DATABASE_CONSOLE_URL": s.Database.ConsoleURL.Reveal(),
+		"RATE_LIMIT_SQL_USER":  "off",
+		"MASTER_KEYS":          "test:" + randomKey(),
+		"TENANT_LANES":         "2",
+		"REDIS_URL":            os.Getenv("TWOBRAINS_TEST_REDIS"),
+		"KRATOS_PUBLIC_URL":    kratos,
+		"KRATOS_ADMIN_URL":     kratos,
+		"KRATOS_HOOK_KEY":      "hook-key-of-the-tests",
+		"DEMO_MODEL":           "on",
+		"DEMO_DELAY":           "0s",
+		"RATE_LIMIT_IP":        "off", // all tests share an address
+		"RATE_LIMIT_AI_IP":     "off",
+		"LOG_LEVEL":            "DEBUG",
 	}
 	for key, value := range overrides {
 		values[key] = value

@@ -85,7 +85,7 @@ func aim(v reflect.Value, w *world) {
 		v.SetString("conversation-" + canary)
 	case reflect.Bool:
 		v.SetBool(true)
-	case reflect.Int32, reflect.Int64:
+	case reflect.Int16, reflect.Int32, reflect.Int64:
 		v.SetInt(1000)
 	case reflect.Float64:
 		v.SetFloat(1000)

@@ -1,12 +1,13 @@
 import { useSearch } from "@tanstack/react-router";
 import { AccessPage } from "./AccessPage";
+import { DeletedPage } from "./DeletedPage";
 import { ErrorPage } from "./ErrorPage";
 import { safeReturnPath } from "./flow";
 import { ProvePage } from "./ProvePage";
 
 function useAuthSearch() {
   const { flow, return_to, id, aal, refresh } = useSearch({ from: "/auth" });
-  return { flowId: flow, returnTo: safeReturnPath(return_to), errorId: id, wish: { aal, refresh } };
+  return { flowId: flow, returnTo: safeReturnPath(return_to), id, wish: { aal, refresh } };
 }
 
 export function Login() {
@@ -31,6 +32,10 @@ export function Recovery() {
   return <ProvePage kind="recovery" flowId={flowId} returnTo={returnTo} />;
 }
 
+export function Deleted() {
+  return <DeletedPage id={useAuthSearch().id} />;
+}
+
 export function Failed() {
-  return <ErrorPage id={useAuthSearch().errorId} />;
+  return <ErrorPage id={useAuthSearch().id} />;
 }

@@ -1,6 +1,7 @@
 import {
   IconChartBar,
   IconCpu,
+  IconDatabase,
   IconKey,
   IconNotes,
   IconPalette,
@@ -19,5 +20,6 @@ export const pages = [
   { to: "/settings/keys", label: s.keys, Icon: IconKey },
   { to: "/settings/instructions", label: s.instructions, Icon: IconNotes },
   { to: "/settings/tools", label: s.tools, Icon: IconTool },
+  { to: "/settings/data", label: s.data, Icon: IconDatabase },
   { to: "/settings/appearance", label: s.appearance, Icon: IconPalette },
 ] as const;

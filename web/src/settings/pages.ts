@@ -1,4 +1,5 @@
 export { AppearancePage } from "./AppearancePage";
+export { DataPage } from "./data/DataPage";
 export { InstructionsPage } from "./InstructionsPage";
 export { KeysPage } from "./keys/KeysPage";
 export { ModelsPage } from "./ModelsPage";

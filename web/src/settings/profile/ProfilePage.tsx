@@ -15,6 +15,7 @@ import { succeeded } from "../notices";
 import { SettingsPage } from "../SettingsPage";
 import { Trouble } from "../Trouble";
 import { Account } from "./Account";
+import { DeleteAccount } from "./DeleteAccount";
 import { Devices } from "./Devices";
 import { Links, linksOf } from "./Links";
 import { Password } from "./Password";
@@ -98,6 +99,7 @@ export function ProfilePage() {
       )}
       {!part && !problem && <Waiting lines={8} />}
       <Devices />
+      {part && <DeleteAccount {...part} />}
     </SettingsPage>
   );
 }

@@ -1,0 +1,78 @@
+package console
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"twobrains/internal/tenant"
+)
+
+// Table is a table of a private brain.
+type Table struct {
+	Name    string        `json:"name"`
+	Comment string        `json:"comment"`
+	Columns []TableColumn `json:"columns"`
+}
+
+// TableColumn is a column of a table.
+type TableColumn struct {
+	Name     string `json:"name"`
+	Type     string `json:"type" doc:"As Postgres writes it." example:"timestamp with time zone"`
+	Nullable bool   `json:"nullable"`
+	Comment  string `json:"comment"`
+}
+
+// vocabulary is what the guard knows of this database.
+type vocabulary struct {
+	tables             []Table
+	columns, functions map[string]bool
+}
+
+// vocabularyAge is how long it is believed: a migration by a newer binary may add tables meanwhile.
+const vocabularyAge = time.Minute
+
+type vocabularyCache struct {
+	mu    sync.Mutex
+	until time.Time
+	value vocabulary
+}
+
+// Schema describes the tables of a private brain.
+func (c *Console) Schema(ctx context.Context) ([]Table, error) {
+	if !c.opts.DB.HasConsole() {
+		return nil, errNone()
+	}
+	v, err := c.vocabulary(ctx)
+	return v.tables, err
+}
+
+func (c *Console) vocabulary(ctx context.Context) (vocabulary, error) {
+	c.words.mu.Lock()
+	defer c.words.mu.Unlock()
+	if c.now().Before(c.words.until) {
+		return c.words.value, nil
+	}
+	d, err := c.opts.DB.Describe(ctx)
+	if err != nil {
+		return vocabulary{}, err
+	}
+	c.words.value, c.words.until = newVocabulary(d), c.now().Add(vocabularyAge)
+	return c.words.value, nil
+}
+
+func newVocabulary(d tenant.Description) vocabulary {
+	v := vocabulary{tables: make([]Table, len(d.Tables)), columns: map[string]bool{}, functions: make(map[string]bool, len(d.Functions))}
+	for i, t := range d.Tables {
+		table := Table{Name: t.Name, Comment: comments[t.Name], Columns: make([]TableColumn, len(t.Columns))}
+		for j, column := range t.Columns {
+			v.columns[column.Name] = true
+			table.Columns[j] = TableColumn{Name: column.Name, Type: column.Type, Nullable: column.Nullable, Comment: comments[t.Name+"."+column.Name]}
+		}
+		v.tables[i] = table
+	}
+	for _, f := range d.Functions {
+		v.functions[f] = true
+	}
+	return v
+}

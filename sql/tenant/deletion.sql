@@ -1,0 +1,2 @@
+-- name: RunsUnderWay :many
+SELECT id, instance_id FROM runs WHERE status = 'running';
