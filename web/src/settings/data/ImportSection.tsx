@@ -1,4 +1,4 @@
-import { Alert, Button, FileButton, List, Text } from "@mantine/core";
+import { Alert, Button, FileButton, Text } from "@mantine/core";
 import { IconPackageImport } from "@tabler/icons-react";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect } from "react";
@@ -97,13 +97,15 @@ function Report({ report }: { report: NonNullable<Import["report"]> }) {
       {skipped.length > 0 && (
         <>
           <Text size="sm">{s.skipped}</Text>
-          <List size="sm" mb="sm">
+          <ul>
             {skipped.map(({ reason, count }) => (
-              <List.Item key={reason}>
-                {count.toLocaleString("en")} {s.reasons[reason] ?? reason}
-              </List.Item>
+              <li key={reason}>
+                <Text size="sm" component="span">
+                  {count.toLocaleString("en")} {s.reasons[reason] ?? reason}
+                </Text>
+              </li>
             ))}
-          </List>
+          </ul>
         </>
       )}
     </>
