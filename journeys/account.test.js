@@ -49,7 +49,7 @@ test("everything is exported, and taken in by another account", async () => {
   await page.getByRole("button", { name: "Make an export" }).click();
   const link = page.getByRole("link", { name: "Download" });
   await link.waitFor();
-  await page.getByText("1 conversations, 2 messages").waitFor();
+  await page.getByText("1 conversation, 2 messages").waitFor();
   await accessible(page, "an export");
   await picture(page, "export");
   const [download] = await Promise.all([page.waitForEvent("download"), link.click()]);
@@ -72,7 +72,7 @@ test("everything is exported, and taken in by another account", async () => {
     mimeType: "application/zip",
     buffer: await readFile(file),
   });
-  await other.page.getByText("Taken: 1 conversations, 2 messages").waitFor();
+  await other.page.getByText("Taken: 1 conversation, 2 messages").waitFor();
   await accessible(other.page, "an import");
   await other.page.getByRole("link", { name: "Take me along" }).first().click();
   await becomes(() => other.page.getByRole("article").count(), 2);

@@ -38,7 +38,7 @@ export const accepted = [
   ".h",
 ].join(",");
 
-/** A size for people: whole kilobytes, megabytes with one decimal. */
+/** A size for people: whole kilobytes, megabytes and gigabytes with one decimal. */
 export function readableSize(bytes: number): string {
   if (bytes < 1024) {
     return `${bytes} B`;
@@ -46,7 +46,8 @@ export function readableSize(bytes: number): string {
   if (bytes < mebibyte) {
     return `${Math.round(bytes / 1024)} KB`;
   }
-  return `${(bytes / mebibyte).toFixed(1)} MB`;
+  const mebibytes = bytes / mebibyte;
+  return mebibytes < 1024 ? `${mebibytes.toFixed(1)} MB` : `${(mebibytes / 1024).toFixed(1)} GB`;
 }
 
 interface Sized {

@@ -145,7 +145,7 @@ export const settingsStrings = {
     download: "Download",
     dropFile: "Delete the file",
     file: (conversations: number, messages: number, size: string) =>
-      `${conversations.toLocaleString("en")} conversations, ${messages.toLocaleString("en")} messages, ${size}`,
+      `${plural(conversations, "conversation", "conversations")}, ${plural(messages, "message", "messages")}, ${size}`,
     importTitle: "Import",
     importText: "An export of this program, of ChatGPT or of Claude: the ZIP, or its conversations.json.",
     importHint: "What is here already is not taken twice, so a file can be imported again.",
@@ -157,8 +157,8 @@ export const settingsStrings = {
     importFailed: "The file could not be imported",
     noImport: "No import yet",
     taken: (conversations: number, messages: number, files: number) =>
-      `Taken: ${conversations.toLocaleString("en")} conversations, ${messages.toLocaleString("en")} messages, ${files.toLocaleString("en")} files.`,
-    already: (n: number) => `${n.toLocaleString("en")} messages were here before.`,
+      `Taken: ${plural(conversations, "conversation", "conversations")}, ${plural(messages, "message", "messages")}, ${plural(files, "file", "files")}.`,
+    already: (n: number) => `${plural(n, "message", "messages")} ${n === 1 ? "was" : "were"} here before.`,
     skipped: "Not taken:",
     reasons: {
       empty: "without any content",

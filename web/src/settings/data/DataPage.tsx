@@ -53,6 +53,7 @@ function Retention() {
       <Loaded query={query} lines={1}>
         {({ retentionDays }) => (
           <NativeSelect
+            py="md"
             aria-label={s.retention}
             value={retentionDays ?? ""}
             data={[
