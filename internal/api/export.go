@@ -2,20 +2,12 @@ package api
 
 import (
 	"context"
-	"fmt"
-	"io"
-	"log/slog"
-	"net"
 	"net/http"
-	"runtime/debug"
-	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gofiber/fiber/v2"
-	"github.com/google/uuid"
 
-	"twobrains/internal/account/spool"
 	"twobrains/internal/account/transfer"
 	"twobrains/internal/auth"
 	"twobrains/internal/problem"
@@ -134,73 +126,10 @@ func (s *Server) downloadExport(c *fiber.Ctx) error {
 	c.Set(fiber.HeaderETag, etag)
 	c.Set(fiber.HeaderCacheControl, "private, no-store")
 	c.Set(fiber.HeaderContentSecurityPolicy, policyFile)
-	c.Set(fiber.HeaderAcceptRanges, "bytes")
 	c.Set(fiber.HeaderContentType, "application/zip")
 	c.Set(fiber.HeaderContentDisposition, `attachment; filename="export-`+file.CreatedAt.Format(time.DateOnly)+`.zip"`)
-	first, end := 0, int(file.Size)
-	if condition := strings.TrimSpace(c.Get(fiber.HeaderIfRange)); condition == "" || condition == etag {
-		if from, to, ok := parseRange(c.Get(fiber.HeaderRange), end); ok {
-			first, end = from, to
-			c.Status(fiber.StatusPartialContent)
-			c.Set(fiber.HeaderContentRange, fmt.Sprintf("bytes %d-%d/%d", first, end-1, file.Size))
-		}
-	}
-	c.Context().SetBodyStream(&spoolBody{
-		transfers: s.transfers, log: s.log, ctx: context.WithoutCancel(c.UserContext()), user: user, id: file.ID,
-		next: first, end: end, conn: c.Context().Conn(),
-	}, end-first)
-	return nil
-}
-
-// spoolBody is fileBody for a file in the spool.
-type spoolBody struct {
-	transfers *transfer.Service
-	log       *slog.Logger
-	ctx       context.Context //nolint:containedctx // io.Reader has no room for it
-	user      auth.User
-	id        uuid.UUID
-	next, end int
-	rest      []byte
-	conn      net.Conn
-}
-
-// Read cuts the connection on any error: the client sees that the file is not whole, and asks for the rest.
-func (b *spoolBody) Read(p []byte) (n int, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			b.log.ErrorContext(b.ctx, "download panicked", "panic", fmt.Sprintf("%T", r), "stack", string(debug.Stack()))
-			n, err = 0, io.ErrUnexpectedEOF
-		}
-	}()
-	if len(b.rest) == 0 {
-		if b.next >= b.end {
-			return 0, io.EOF
-		}
-		if err := b.fill(); err != nil {
-			b.log.WarnContext(b.ctx, "download broken off", "error", err)
-			return 0, err
-		}
-	}
-	n = copy(p, b.rest)
-	b.rest = b.rest[n:]
-	return n, nil
-}
-
-func (b *spoolBody) fill() error {
-	ctx, cancel := context.WithTimeout(b.ctx, requestTimeout)
-	defer cancel()
-	piece, err := b.transfers.Piece(ctx, b.user, b.id, b.next/spool.PieceBytes)
-	if err != nil {
-		return err
-	}
-	start := b.next % spool.PieceBytes
-	if start >= len(piece) {
-		return io.ErrUnexpectedEOF
-	}
-	b.rest = piece[start:min(len(piece), start+b.end-b.next)]
-	b.next += len(b.rest)
-	if err := b.conn.SetWriteDeadline(time.Now().Add(pieceTimeout)); err != nil {
-		return fmt.Errorf("set write deadline: %w", err)
-	}
+	s.sendFile(c, etag, int(file.Size), func(ctx context.Context, from, most int) ([]byte, error) {
+		return s.transfers.Read(ctx, user, file.ID, from, most)
+	})
 	return nil
 }

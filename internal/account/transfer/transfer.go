@@ -171,9 +171,15 @@ func (s *Service) DeleteExport(ctx context.Context, user auth.User) error {
 	return nil
 }
 
-// Piece reads a piece of a file, for downloads.
-func (s *Service) Piece(ctx context.Context, user auth.User, file uuid.UUID, n int) ([]byte, error) {
-	return s.o.Files.Piece(ctx, user, file, n)
+// Read reads at most so many bytes of a file from an offset, for downloads: no further than to the end of the piece there. None: it ends
+// before.
+func (s *Service) Read(ctx context.Context, user auth.User, file uuid.UUID, from, most int) ([]byte, error) {
+	piece, err := s.o.Files.Piece(ctx, user, file, from/spool.PieceBytes)
+	if err != nil {
+		return nil, err
+	}
+	rest := piece[min(from%spool.PieceBytes, len(piece)):]
+	return rest[:min(most, len(rest))], nil
 }
 
 func (s *Service) last(ctx context.Context, user auth.User, kind string) (job.Job, error) {
