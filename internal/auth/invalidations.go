@@ -2,17 +2,14 @@ package auth
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/redis/go-redis/v9"
-)
 
-// publishWait bounds what a sign-out waits for Redis.
-const publishWait = 250 * time.Millisecond
+	"twobrains/internal/broadcast"
+)
 
 // maxSessionID is longer than any session id of Kratos, which are UUIDs.
 const maxSessionID = 64
@@ -21,8 +18,7 @@ const maxSessionID = 64
 // others notice when their cached confirmation expires (Options.TTL).
 type Invalidations struct {
 	verifier *Verifier
-	client   redis.UniversalClient
-	channel  string
+	channel  *broadcast.Channel
 	onError  func(error)
 }
 
@@ -32,7 +28,7 @@ func NewInvalidations(v *Verifier, client redis.UniversalClient, prefix string, 
 	if onError == nil {
 		onError = func(error) {}
 	}
-	return &Invalidations{verifier: v, client: client, channel: prefix + "auth:forget", onError: onError}
+	return &Invalidations{verifier: v, channel: broadcast.New(client, prefix+"auth:forget"), onError: onError}
 }
 
 // Session makes every replica forget a session.
@@ -48,50 +44,13 @@ func (i *Invalidations) User(id uuid.UUID) {
 }
 
 func (i *Invalidations) publish(message string) {
-	if i.client == nil {
-		return
-	}
-	// go-redis heeds deadlines of contexts only if its options say so.
-	ctx, stop := context.WithTimeout(context.Background(), publishWait)
-	done := make(chan error, 1)
-	go func() {
-		defer stop()
-		done <- i.client.Publish(ctx, i.channel, message).Err()
-	}()
-	timer := time.NewTimer(publishWait)
-	defer timer.Stop()
-	var err error
-	select {
-	case err = <-done:
-	case <-timer.C:
-		err = errors.New("no answer in time")
-	}
-	if err != nil {
+	if err := i.channel.Publish(context.Background(), message); err != nil {
 		i.onError(fmt.Errorf("publish invalidation: %w", err))
 	}
 }
 
 // Run applies the other replicas' invalidations until ctx ends. It reconnects by itself.
-func (i *Invalidations) Run(ctx context.Context) error {
-	if i.client == nil {
-		<-ctx.Done()
-		return nil
-	}
-	subscription := i.client.Subscribe(ctx, i.channel)
-	defer func() { _ = subscription.Close() }()
-	messages := subscription.Channel()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case m, ok := <-messages:
-			if !ok {
-				return errors.New("receive invalidations: subscription closed")
-			}
-			i.apply(m.Payload)
-		}
-	}
-}
+func (i *Invalidations) Run(ctx context.Context) error { return i.channel.Run(ctx, i.apply) }
 
 // apply ignores what it cannot read: a newer replica may say more.
 func (i *Invalidations) apply(message string) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"twobrains/internal/broadcast"
 	"twobrains/internal/stream"
 )
 
@@ -156,7 +157,7 @@ func TestSignals(t *testing.T) {
 	deliver("r1")
 	link.stall()
 	started := time.Now()
-	if err := signals.Publish(ctx, "r2"); err == nil || time.Since(started) > 2*publishWait {
+	if err := signals.Publish(ctx, "r2"); err == nil || time.Since(started) > 2*broadcast.PublishWait {
 		t.Errorf("black-holed: %v after %v", err, time.Since(started))
 	}
 	link.heal()
