@@ -6,16 +6,15 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
-	"slices"
-	"strconv"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"twobrains/internal/localstack"
 )
 
 // tempDir makes a directory that Postgres's account can write to, removed after the test.
@@ -41,54 +40,18 @@ func giveAway(path string) error {
 	return os.Chown(path, int(account.Uid), int(account.Gid))
 }
 
-// unprivileged is the account for programs that refuse to run as root; nil unless we are root.
-var unprivileged = sync.OnceValues(func() (*syscall.Credential, error) {
-	if os.Geteuid() != 0 {
-		return nil, nil
-	}
-	for _, name := range []string{"postgres", "nobody"} {
-		found, err := user.Lookup(name)
-		if err != nil {
-			continue
-		}
-		uid, err := strconv.ParseUint(found.Uid, 10, 32)
-		if err != nil {
-			return nil, fmt.Errorf("read uid: %w", err)
-		}
-		gid, err := strconv.ParseUint(found.Gid, 10, 32)
-		if err != nil {
-			return nil, fmt.Errorf("read gid: %w", err)
-		}
-		return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
-	}
-	return nil, errors.New("Postgres refuses to run as root, and there is no user postgres or nobody")
-})
+// unprivileged is what programs are started with that refuse to run as root; nil unless we are root.
+var unprivileged = sync.OnceValues(localstack.Unprivileged)
 
 // postgresPrograms is the directory of Postgres's programs: those of the server that the other tests use where it is on this
-// machine, else the newest of the system.
+// machine, else what the local stack would take.
 var postgresPrograms = sync.OnceValues(func() (string, error) {
-	var dirs []string
 	if dir, err := programsOfTests(); err == nil {
-		dirs = append(dirs, dir)
-	}
-	if path, err := exec.LookPath("initdb"); err == nil {
-		dirs = append(dirs, filepath.Dir(path))
-	}
-	for _, pattern := range []string{
-		"/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql@*/bin", "/usr/local/opt/postgresql@*/bin",
-		"/Applications/Postgres.app/Contents/Versions/*/bin",
-	} {
-		found, _ := filepath.Glob(pattern)
-		slices.Sort(found)
-		slices.Reverse(found)
-		dirs = append(dirs, found...)
-	}
-	for _, dir := range dirs {
 		if _, err := os.Stat(filepath.Join(dir, "initdb")); err == nil {
 			return dir, nil
 		}
 	}
-	return "", errors.New("there is no initdb on this machine: install PostgreSQL")
+	return localstack.PostgresDir(context.Background())
 })
 
 func programsOfTests() (dir string, err error) {

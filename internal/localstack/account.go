@@ -54,6 +54,12 @@ func unprivileged() (*account, error) {
 	return nil, errors.New("PostgreSQL refuses to run as root and there is no user postgres or nobody to run it as; create one: useradd --system postgres")
 }
 
+// Unprivileged returns what programs that refuse to run as root are started with: nil unless we are root.
+func Unprivileged() (*syscall.Credential, error) {
+	a, err := unprivileged()
+	return a.credential(), err
+}
+
 func (a *account) credential() *syscall.Credential {
 	if a == nil {
 		return nil

@@ -48,6 +48,13 @@ func findPostgres(ctx context.Context, preferred int) (postgresPrograms, error) 
 	return found[max(0, slices.IndexFunc(found, func(p postgresPrograms) bool { return p.major == preferred }))], nil
 }
 
+// PostgresDir returns the directory of PostgreSQL's programs (postgres, initdb, pg_ctl) that Start would take, without looking for one
+// to download.
+func PostgresDir(ctx context.Context) (string, error) {
+	programs, err := findPostgres(ctx, 0)
+	return programs.dir, err
+}
+
 // inspectPostgres asks the programs of a directory for their version.
 func inspectPostgres(ctx context.Context, dir string) (postgresPrograms, error) {
 	for _, name := range []string{"postgres", "initdb", "pg_ctl"} {
