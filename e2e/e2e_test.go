@@ -3,18 +3,12 @@
 package e2e_test
 
 import (
-	"cmp"
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -23,6 +17,7 @@ import (
 	"twobrains/internal/api/apitest"
 	"twobrains/internal/auth/authtest"
 	"twobrains/internal/faulttest"
+	"twobrains/internal/nodetest"
 	"twobrains/internal/testdb"
 )
 
@@ -36,13 +31,7 @@ func TestMain(m *testing.M) {
 // of an MCP server, and the real Kratos. For each version of the client there is another replica, a process that its tests stop.
 func TestNPMClient(t *testing.T) {
 	t.Parallel()
-	node, err := exec.LookPath("node")
-	if err != nil {
-		t.Fatalf("this test needs Node.js 20 or newer: %v", err)
-	}
-	if _, err := os.Stat(filepath.Join("node_modules", ".package-lock.json")); errors.Is(err, fs.ErrNotExist) {
-		t.Fatal("the npm packages of these tests are not installed; run: make node")
-	}
+	scripts := nodetest.New(t, ".package-lock.json")
 	kratos := authtest.Kratos(t)
 	model := httptest.NewServer(http.HandlerFunc(callTools))
 	t.Cleanup(model.Close)
@@ -89,21 +78,10 @@ func TestNPMClient(t *testing.T) {
 	helper := httptest.NewServer(control)
 	t.Cleanup(helper.Close)
 
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, node, "--test", "--test-force-exit", "--test-reporter=spec", "--test-name-pattern="+cmp.Or(os.Getenv("TWOBRAINS_E2E"), "."))
-	cmd.WaitDelay = 5 * time.Second
-	cmd.Env = append(withoutProxies(os.Environ()),
-		"TWOBRAINS_URL="+one.URL, "TWOBRAINS_OTHER_URL="+other.URL, "TWOBRAINS_ENDING_URLS="+strings.Join(endingURLs, ","),
-		"TWOBRAINS_HELPER_URL="+helper.URL, "KRATOS_ADMIN_URL="+kratos.Admin, "NO_COLOR=1")
-	output, err := cmd.CombinedOutput()
-	switch {
-	case err != nil:
-		t.Fatalf("node --test: %v\n%s", err, output)
-	case !strings.Contains(string(output), "pass ") || !strings.Contains(string(output), "skipped 0"):
-		t.Fatalf("not every test was run:\n%s", output)
-	}
-	t.Logf("%s", output)
+	scripts.Run(5*time.Minute, os.Getenv("TWOBRAINS_E2E"), []string{
+		"TWOBRAINS_URL=" + one.URL, "TWOBRAINS_OTHER_URL=" + other.URL, "TWOBRAINS_ENDING_URLS=" + strings.Join(endingURLs, ","),
+		"TWOBRAINS_HELPER_URL=" + helper.URL, "KRATOS_ADMIN_URL=" + kratos.Admin,
+	}, "--test-force-exit")
 }
 
 // clients are the versions of the client that package.json asks for.
@@ -132,19 +110,4 @@ func withLanes(env map[string]string, lanes int) map[string]string {
 	env = maps.Clone(env)
 	env["TENANT_LANES"] = fmt.Sprint(lanes)
 	return env
-}
-
-// withoutProxies drops what would send requests to loopback addresses elsewhere, and what a test runner around this one
-// tells its children.
-func withoutProxies(environ []string) []string {
-	var kept []string
-	for _, entry := range environ {
-		name, _, _ := strings.Cut(entry, "=")
-		switch strings.ToUpper(name) {
-		case "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NODE_OPTIONS", "NODE_TEST_CONTEXT":
-		default:
-			kept = append(kept, entry)
-		}
-	}
-	return kept
 }

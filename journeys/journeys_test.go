@@ -3,20 +3,15 @@
 package journeys_test
 
 import (
-	"bytes"
-	"context"
-	"errors"
 	"io/fs"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
 	"twobrains/internal/api/apitest"
 	"twobrains/internal/auth/authtest"
 	"twobrains/internal/localstack"
+	"twobrains/internal/nodetest"
 	"twobrains/web"
 )
 
@@ -24,27 +19,14 @@ import (
 // set; JOURNEYS, a pattern, picks some by their names.
 func TestJourneys(t *testing.T) {
 	t.Parallel()
-	node, err := exec.LookPath("node")
-	if err != nil {
-		t.Fatalf("this test needs Node.js 20 or newer: %v", err)
-	}
+	scripts := nodetest.New(t, "playwright-core")
 	browser, err := localstack.Chromium()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat(filepath.Join("node_modules", "playwright-core")); errors.Is(err, fs.ErrNotExist) {
-		t.Fatal("the npm packages of these tests are not installed; run: make node")
-	}
 	if _, err := fs.Stat(web.Dist(), "index.html"); err != nil {
 		t.Fatal("the web app is not built; run: make node")
 	}
-	var output []byte
-	// Registered first, so printed last: below the log of the server, of which a reader may see the end only.
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("%s", failures(output))
-		}
-	})
 	kratos := authtest.Kratos(t)
 	provider := newProvider(t)
 	server := apitest.Start(t, apitest.Options{
@@ -66,45 +48,7 @@ func TestJourneys(t *testing.T) {
 		},
 	})
 
-	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
-	defer cancel()
-	args := []string{"--test", "--test-reporter=spec", "--test-concurrency=2"}
-	if only := os.Getenv("JOURNEYS"); only != "" {
-		args = append(args, "--test-name-pattern="+only)
-	}
-	cmd := exec.CommandContext(ctx, node, args...)
-	cmd.WaitDelay = 5 * time.Second
-	cmd.Env = append(withoutProxies(os.Environ()),
-		"TWOBRAINS_URL="+server.URL, "KRATOS_ADMIN_URL="+kratos.Admin, "CHROMIUM="+browser, "OWN_KEY="+ownKey, "NO_COLOR=1")
-	output, err = cmd.CombinedOutput()
-	switch {
-	case err != nil:
-		t.Fatalf("node --test: %v\n%s", err, output)
-	case os.Getenv("JOURNEYS") == "" && !strings.Contains(string(output), "skipped 0"):
-		t.Fatalf("not every test was run:\n%s", output)
-	}
-	t.Logf("%s", output)
-}
-
-// failures is the part of the report that tells of what failed.
-func failures(report []byte) []byte {
-	if _, after, ok := bytes.Cut(report, []byte("failing tests:")); ok {
-		return after
-	}
-	return report
-}
-
-// withoutProxies drops what would send requests to loopback addresses elsewhere, and what a test runner around this one
-// tells its children.
-func withoutProxies(environ []string) []string {
-	var kept []string
-	for _, entry := range environ {
-		name, _, _ := strings.Cut(entry, "=")
-		switch strings.ToUpper(name) {
-		case "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NODE_OPTIONS", "NODE_TEST_CONTEXT":
-		default:
-			kept = append(kept, entry)
-		}
-	}
-	return kept
+	scripts.Run(8*time.Minute, os.Getenv("JOURNEYS"), []string{
+		"TWOBRAINS_URL=" + server.URL, "KRATOS_ADMIN_URL=" + kratos.Admin, "CHROMIUM=" + browser, "OWN_KEY=" + ownKey,
+	}, "--test-concurrency=2")
 }
