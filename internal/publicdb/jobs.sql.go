@@ -281,7 +281,7 @@ WITH held AS (
   WHERE job_id = $1 AND leased_by = $3::uuid AND attempt = $4
   RETURNING job_id
 )
-SELECT public.require(EXISTS (SELECT FROM held), 'TB301')::boolean AS held,
+SELECT (CASE WHEN EXISTS (SELECT FROM held) THEN true ELSE public.require(false, 'TB301') END)::boolean AS held,
   EXISTS (SELECT FROM public.account_jobs j WHERE j.id = $1 AND j.cancel_requested_at IS NOT NULL)::boolean AS cancelling
 `
 

@@ -237,7 +237,7 @@ WITH file AS (
   SELECT f.id, $2::integer, f.user_id, $3::bytea, $4::text, f.expires_at FROM file f
   RETURNING n
 )
-SELECT public.require(EXISTS (SELECT FROM added), 'TB110')::boolean AS added
+SELECT (CASE WHEN EXISTS (SELECT FROM added) THEN true ELSE public.require(false, 'TB110') END)::boolean AS added
 `
 
 type FilePutParams struct {

@@ -81,7 +81,7 @@ WITH held AS (
   WHERE job_id = @id AND leased_by = @instance_id::uuid AND attempt = @attempt
   RETURNING job_id
 )
-SELECT public.require(EXISTS (SELECT FROM held), 'TB301')::boolean AS held,
+SELECT (CASE WHEN EXISTS (SELECT FROM held) THEN true ELSE public.require(false, 'TB301') END)::boolean AS held,
   EXISTS (SELECT FROM public.account_jobs j WHERE j.id = @id AND j.cancel_requested_at IS NOT NULL)::boolean AS cancelling;
 
 -- name: JobSave :exec

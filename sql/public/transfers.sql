@@ -12,7 +12,7 @@ WITH file AS (
   SELECT f.id, @n::integer, f.user_id, @ciphertext::bytea, @key_id::text, f.expires_at FROM file f
   RETURNING n
 )
-SELECT public.require(EXISTS (SELECT FROM added), 'TB110')::boolean AS added;
+SELECT (CASE WHEN EXISTS (SELECT FROM added) THEN true ELSE public.require(false, 'TB110') END)::boolean AS added;
 
 -- name: FileComplete :execrows
 UPDATE public.account_files SET complete = true, bytes = @bytes WHERE id = @id AND NOT complete;
