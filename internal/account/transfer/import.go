@@ -124,16 +124,10 @@ func (i *importer) flush(ctx context.Context) error {
 		return nil
 	}
 	err := i.store(ctx, all)
-	if isData(err) && len(all) > 1 { // one of them is at fault
-		for _, c := range all {
-			if err := i.alone(ctx, c); err != nil {
-				return err
-			}
-		}
-	} else if isData(err) {
-		err = i.alone(ctx, all[0])
+	if isData(err) { // one of them is at fault
+		err = i.apart(ctx, all)
 	}
-	if err != nil && !isData(err) {
+	if err != nil {
 		return err
 	}
 	for _, c := range all {
@@ -157,14 +151,18 @@ func (i *importer) full(ctx context.Context, bytes int) (bool, error) {
 	return false, err
 }
 
-// alone stores a conversation, or says that it cannot be stored.
-func (i *importer) alone(ctx context.Context, c archive.Conversation) error {
-	err := i.store(ctx, []archive.Conversation{c})
-	if !isData(err) {
-		return err
-	}
-	for _, m := range c.Messages {
-		i.report.skip(archive.ReasonNotStorable, m.ID)
+// apart stores each conversation by itself, and says which cannot be stored.
+func (i *importer) apart(ctx context.Context, all []archive.Conversation) error {
+	for _, c := range all {
+		err := i.store(ctx, []archive.Conversation{c})
+		if err != nil && !isData(err) {
+			return err
+		}
+		if err != nil {
+			for _, m := range c.Messages {
+				i.report.skip(archive.ReasonNotStorable, m.ID)
+			}
+		}
 	}
 	return nil
 }
@@ -180,8 +178,7 @@ const storeTries = 3
 
 func (i *importer) store(ctx context.Context, all []archive.Conversation) (err error) {
 	for range storeTries {
-		report := i.report
-		report.Skipped = cloneSkipped(report.Skipped)
+		var report Report
 		err = i.o.DB.Tx(ctx, i.user, func(tx *tenant.Tx) error {
 			report = i.report
 			report.Skipped = cloneSkipped(i.report.Skipped)

@@ -1,7 +1,7 @@
 // Everything at once: exports and imports of an account, and what it takes.
 import { queryOptions } from "@tanstack/react-query";
 import { client, unwrap } from "./client";
-import { offline, Problem, problemFromBody } from "./problem";
+import { Problem } from "./problem";
 import type { components } from "./schema";
 
 export type Export = components["schemas"]["Export"];
@@ -52,22 +52,12 @@ export async function dropExport(): Promise<void> {
 }
 
 /** Hands a file over; it is read in the background. */
-export async function beginImport(file: File): Promise<Import> {
-  let response: Response;
-  let body: unknown;
-  try {
-    response = await fetch("/api/account/import", {
-      method: "POST",
-      credentials: "same-origin",
+export function beginImport(file: File): Promise<Import> {
+  return unwrap(
+    client.POST("/api/account/import", {
+      body: file as unknown as string, // how the description writes bytes
+      bodySerializer: (body) => body,
       headers: { "content-type": "application/octet-stream" },
-      body: file,
-    });
-    body = JSON.parse(await response.text());
-  } catch (cause) {
-    throw cause instanceof SyntaxError ? problemFromBody(undefined) : offline();
-  }
-  if (!response.ok) {
-    throw problemFromBody(body, response.status);
-  }
-  return body as Import;
+    }),
+  );
 }
