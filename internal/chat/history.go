@@ -8,16 +8,11 @@ import (
 	"twobrains/internal/llm"
 )
 
-// ModelMessages turns a stored message (role and UIMessage parts) into what a model reads. A step-start divides an
+// Messages turns a stored message (role and UIMessage parts) into what a model reads. A step-start divides an
 // assistant message into blocks: each becomes an assistant message and, where it made calls, the message with their
 // results. Calls without a result are left out together with nothing else, so that every call a model sees is answered.
-// Sources and data are for the reader only. Files are replaced by notes: Files.Messages gives them too.
-func ModelMessages(role string, parts json.RawMessage) ([]llm.Message, error) {
-	return Files(nil).Messages(role, parts)
-}
-
-// Messages is ModelMessages with those files that there are. In place of another one of the user's there is a note; one that
-// a model made is left out, as adapters do that cannot give it back.
+// Sources and data are for the reader only. In place of a file of the user's that is not among these there is a note; one that
+// a model made is left out then, as adapters do that cannot give it back.
 func (f Files) Messages(role string, parts json.RawMessage) ([]llm.Message, error) {
 	var stored []storedPart
 	if err := json.Unmarshal(parts, &stored); err != nil {

@@ -192,8 +192,8 @@ func TestNoQueries(t *testing.T) {
 	require.Eventually(t, func() bool { return b.connections(t, super) == 0 }, 10*time.Second, 20*time.Millisecond, "a query goes on")
 }
 
+//nolint:paralleltest // what the process allocates meanwhile is measured
 func TestBounds(t *testing.T) {
-	t.Parallel()
 	b := setup(t, Options{MaxRows: 1000, MaxBytes: 1 << 20, MaxRowBytes: 2 << 20})
 	b.unguarded = true
 	for _, test := range []struct {

@@ -77,12 +77,6 @@ func (r *Redis) ping() error {
 // Kill is kill -9: what it held is gone.
 func (r *Redis) Kill() { r.process.Kill() }
 
-// Freeze stops the process without ending it: connections are accepted by the system and nobody answers.
-func (r *Redis) Freeze() { r.process.Signal(syscall.SIGSTOP) }
-
-// Thaw lets a frozen process go on.
-func (r *Redis) Thaw() { r.process.Signal(syscall.SIGCONT) }
-
 // Empty removes everything that it holds.
 func (r *Redis) Empty(tb testing.TB) {
 	tb.Helper()

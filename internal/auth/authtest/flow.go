@@ -114,20 +114,10 @@ func (c *Client) ByCode(tb testing.TB, s *Server, kind, email string, who map[st
 	return a
 }
 
-// Mails counts the mails to an address so far, for Code.
+// Mails counts the mails to an address so far.
 func (s *Server) Mails(tb testing.TB, email string) int {
 	tb.Helper()
 	return len(s.mails(tb, email))
-}
-
-// Code returns the code in the newest mail to an address, once there are more of them than before.
-func (s *Server) Code(tb testing.TB, email string, before int) string {
-	tb.Helper()
-	seen := s.mails(tb, email)
-	if len(seen) > before { // the newest come first, so the oldest are at the end
-		seen = seen[len(seen)-before:]
-	}
-	return s.code(tb, email, seen)
 }
 
 type mail struct {
