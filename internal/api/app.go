@@ -15,6 +15,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
 
 	"twobrains/internal/auth"
@@ -25,6 +27,7 @@ import (
 	"twobrains/internal/secret"
 	"twobrains/internal/stream/redislog"
 	"twobrains/internal/tenant"
+	"twobrains/internal/tracing"
 	"twobrains/tern"
 )
 
@@ -114,9 +117,16 @@ func NewApp(ctx context.Context, c *config.Config, o AppOptions) (_ *App, err er
 		return nil, err
 	}
 	a.closers = append(a.closers, func() { _ = client.Close() })
+	tracer, err := a.wireTraces(ctx, o.Version)
+	if err != nil {
+		return nil, err
+	}
+	if tracer != nil {
+		client.AddHook(tracing.Redis())
+	}
 
 	d := Deps{
-		Config: c, DB: a.DB, Redis: client, Web: o.Web, Logger: a.Log, Registerer: a.Registry, Clock: o.Clock,
+		Config: c, DB: a.DB, Redis: client, Web: o.Web, Logger: a.Log, Registerer: a.Registry, Tracer: tracer, Clock: o.Clock,
 	}
 	if err := a.wireSignIn(&d, client); err != nil {
 		return nil, err
@@ -137,6 +147,24 @@ func NewApp(ctx context.Context, c *config.Config, o AppOptions) (_ *App, err er
 		return nil, fmt.Errorf("make server: %w", err)
 	}
 	return a, nil
+}
+
+// wireTraces makes what takes traces to the configured collector; nil: there is none. What it cannot deliver is lost, and the log says so.
+func (a *App) wireTraces(ctx context.Context, version string) (trace.TracerProvider, error) {
+	if a.Config.Telemetry.TracesURL == "" {
+		return nil, nil
+	}
+	provider, err := tracing.NewProvider(ctx, a.Config.Telemetry.TracesURL, version)
+	if err != nil {
+		return nil, fmt.Errorf("trace: %w", err)
+	}
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { a.Log.Warn("traces are not delivered", "error", err) }))
+	a.closers = append(a.closers, func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		_ = provider.Shutdown(ctx)
+	})
+	return provider, nil
 }
 
 func (a *App) listen() (err error) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/trace"
 
 	"twobrains/internal/auth"
 	"twobrains/internal/problem"
@@ -23,6 +24,8 @@ type exchange struct {
 	route string
 	// err is what the answer is about, if it is a problem.
 	err *problem.Error
+	// span is the request's in traces.
+	span trace.Span
 }
 
 type exchangeKey struct{}
@@ -70,6 +73,9 @@ type requestHandler struct{ slog.Handler }
 func (h requestHandler) Handle(ctx context.Context, r slog.Record) error {
 	if x, ok := ctx.Value(exchangeKey{}).(*exchange); ok {
 		r.AddAttrs(slog.String("requestId", x.id))
+	}
+	if span := trace.SpanContextFromContext(ctx); span.IsSampled() {
+		r.AddAttrs(slog.String("traceId", span.TraceID().String()))
 	}
 	return h.Handler.Handle(ctx, r)
 }

@@ -59,6 +59,7 @@ func newMetrics(r prometheus.Registerer, streams func() float64) *metrics {
 // and metrics about the outcome. The log gets no content: no body, no query, no path but the route's pattern.
 func (s *Server) observe(c *fiber.Ctx) error {
 	x := newExchange(c, s.now())
+	s.trace(c, x)
 	s.setHeaders(c)
 	if err := s.guard(c); err != nil {
 		if err := fail(c, err); err != nil {
@@ -77,6 +78,7 @@ func (s *Server) tell(c *fiber.Ctx, x *exchange) {
 		route = strings.Clone(c.Route().Path)
 	}
 	method := strings.Clone(c.Method())
+	endTrace(x, method, route, status)
 	s.metrics.requests.WithLabelValues(method, route, strconv.Itoa(status)).Inc()
 	s.metrics.seconds.WithLabelValues(route).Observe(took.Seconds())
 
@@ -131,6 +133,9 @@ func front(next fasthttp.RequestHandler, app *fiber.App, trusted config.Networks
 		known[method] = true
 	}
 	return func(ctx *fasthttp.RequestCtx) {
+		if _, ok := trustedPeer(ctx, trusted); !ok {
+			ctx.Request.Header.Del(traceHeader) // whoever may name a trace decides what is recorded
+		}
 		if len(trusted) > 0 {
 			setClient(ctx, trusted)
 		}
@@ -141,11 +146,17 @@ func front(next fasthttp.RequestHandler, app *fiber.App, trusted config.Networks
 	}
 }
 
+// trustedPeer is the address of who connects, if that is a trusted proxy.
+func trustedPeer(ctx *fasthttp.RequestCtx, trusted config.Networks) (netip.Addr, bool) {
+	peer, ok := netip.AddrFromSlice(ctx.RemoteIP())
+	return peer, ok && trusted.Contains(peer)
+}
+
 // setClient believes X-Forwarded-For as far as trusted proxies wrote it: from the right, the first address that is not one
 // of them is the client. Anything to the left of it is hearsay.
 func setClient(ctx *fasthttp.RequestCtx, trusted config.Networks) {
-	peer, ok := netip.AddrFromSlice(ctx.RemoteIP())
-	if !ok || !trusted.Contains(peer) {
+	peer, ok := trustedPeer(ctx, trusted)
+	if !ok {
 		return
 	}
 	var hops []string

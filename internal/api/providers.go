@@ -16,6 +16,7 @@ import (
 	"twobrains/internal/llm/wire"
 	"twobrains/internal/secret"
 	"twobrains/internal/tool"
+	"twobrains/internal/tracing"
 )
 
 // factoriesOf says how to make a provider for a key. What is made shares the client, and so its connections, and nothing
@@ -44,6 +45,7 @@ func factoriesOf(c *config.Config, client *http.Client) map[string]completion.Fa
 // their connections.
 func providersOf(c *config.Config) (providers map[string]llm.Provider, factories map[string]completion.Factory, closeAll func(), err error) {
 	client := wire.NewHTTPClient(wire.Timeouts{})
+	client.Transport = tracing.Transport(client.Transport, "model")
 	factories = factoriesOf(c, client)
 	providers = map[string]llm.Provider{}
 	if c.DemoModel() {

@@ -17,6 +17,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
+	"go.opentelemetry.io/otel/trace"
 
 	"twobrains/internal/account/deletion"
 	"twobrains/internal/account/transfer"
@@ -66,6 +67,8 @@ type Deps struct {
 	Web        fs.FS
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
+	// Tracer makes the spans of requests and all that is below them; nil: there are none.
+	Tracer trace.TracerProvider
 	// Clock is time.Now unless a test says otherwise.
 	Clock func() time.Time
 }
@@ -89,6 +92,7 @@ type Server struct {
 	transfers   *transfer.Service
 	streams     *stream.Server
 	log         *slog.Logger
+	tracer      trace.TracerProvider
 	now         func() time.Time
 	https       bool
 
@@ -121,7 +125,7 @@ func New(d Deps) (*Server, error) {
 		config: d.Config, verifier: d.Verifier, completions: d.Completions, chat: d.Chat, settings: d.Settings, keys: d.Keys, usage: d.Usage, mcp: d.MCP,
 		console: d.Console,
 		streams: stream.NewServer(stream.ServerOptions{Logger: d.Logger}),
-		log:     d.Logger, now: d.Clock,
+		log:     d.Logger, now: d.Clock, tracer: d.Tracer,
 		https:  strings.HasPrefix(d.Config.Server.PublicURL, "https://"),
 		limits: limits{name: "api", perIP: d.Config.Limits.PerIP, user: d.Config.Limits.PerUser},
 	}

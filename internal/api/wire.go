@@ -28,6 +28,7 @@ import (
 	"twobrains/internal/tool/guard"
 	"twobrains/internal/tool/mcp"
 	"twobrains/internal/tool/servers"
+	"twobrains/internal/tracing"
 	"twobrains/internal/usage"
 )
 
@@ -159,7 +160,7 @@ func (a *App) wireChat(d *Deps, o AppOptions) error {
 	if err != nil {
 		return err
 	}
-	search := &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()}
+	search := &http.Client{Transport: tracing.Transport(http.DefaultTransport.(*http.Transport).Clone(), "tool")}
 	a.closers = append(a.closers, search.CloseIdleConnections)
 	if err := a.wireLogs(d.Redis); err != nil {
 		return err

@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"twobrains/internal/tracing"
 )
 
 // maxAnswer bounds what is read of one answer of Kratos. A whoami has 1-3 KB and grows by 200 bytes a device.
@@ -28,7 +30,7 @@ func newTransport() *http.Transport {
 // newClient makes a client that follows no redirects and reads no endless answers.
 func newClient(transport http.RoundTripper, timeout time.Duration) *http.Client {
 	return &http.Client{
-		Transport:     cappedTransport{transport},
+		Transport:     cappedTransport{tracing.Transport(transport, "kratos")},
 		Timeout:       timeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}

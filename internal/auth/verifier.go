@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"twobrains/internal/problem"
+	"twobrains/internal/tracing"
 )
 
 // Verifier makes Users out of credentials, by asking Kratos. It is safe for concurrent use.
@@ -131,7 +132,7 @@ func (v *Verifier) shared(ctx context.Context, cred Credential) (session, uint64
 	key := string(cred.hash[:]) + strconv.FormatUint(v.cache.generation.Load(), 36)
 	flight := v.flights.DoChan(key, func() (any, error) {
 		// Not even ctx's values: a server's request context may be recycled while this still runs.
-		s, generation, err := v.ask(context.Background(), cred)
+		s, generation, err := v.ask(tracing.Detach(ctx), cred)
 		return answer{s, generation}, err
 	})
 	select {

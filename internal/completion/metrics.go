@@ -8,6 +8,7 @@ type metrics struct {
 	settleRetries prometheus.Counter
 	takenOver     prometheus.Counter
 	replaced      prometheus.Counter
+	firstEvent    *prometheus.HistogramVec
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -20,9 +21,14 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		settleRetries: prometheus.NewCounter(opts("settle_retries_total", "Attempts to store a reply that failed.")),
 		takenOver:     prometheus.NewCounter(opts("runs_taken_over_total", "Replies settled for a process that was dead.")),
 		replaced:      prometheus.NewCounter(opts("runs_replaced_total", "Whole replies stored in the place of what another process had settled.")),
+		firstEvent: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Namespace: "twobrains", Subsystem: "completion", Name: "first_event_seconds",
+			Help:    "Time from a request to the first that its model said, by provider.",
+			Buckets: prometheus.ExponentialBuckets(0.005, 2, 15),
+		}, []string{"provider"}),
 	}
 	if r != nil {
-		r.MustRegister(m.started, m.ended, m.settleRetries, m.takenOver, m.replaced)
+		r.MustRegister(m.started, m.ended, m.settleRetries, m.takenOver, m.replaced, m.firstEvent)
 	}
 	return m
 }

@@ -40,7 +40,7 @@ func (s *Service) Start(ctx context.Context, user auth.User, body []byte) (strea
 		Service: s, req: req, user: user, key: logKey(user, req.conversation),
 		id: uuid.New(), messageID: newMessageID(), opened: make(chan struct{}), done: make(chan struct{}),
 	}
-	r.ctx, r.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
+	r.ctx, r.cancel = context.WithCancelCause(context.WithoutCancel(ctx)) // its trace is the request's
 	follower, err := s.admit(ctx, r)
 	if follower != nil || err != nil {
 		return follower, err

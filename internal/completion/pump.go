@@ -8,9 +8,12 @@ import (
 	"iter"
 	"runtime/debug"
 
+	"go.opentelemetry.io/otel/attribute"
+
 	"twobrains/internal/llm"
 	"twobrains/internal/problem"
 	"twobrains/internal/stream"
+	"twobrains/internal/tracing"
 )
 
 var (
@@ -60,6 +63,8 @@ func (r *run) pump(log stream.Log) {
 	r.metrics.started.Inc()
 	ctx, stopTimer := context.WithTimeoutCause(r.ctx, r.opts.RunTimeout, errTimeout)
 	defer stopTimer()
+	ctx, span := tracing.Begin(ctx, "reply")
+	defer tracing.End(span, nil)
 
 	// What is as long-lived as the reply is kept off the stack, and what takes a large one stands in functions of its own: there
 	// are as many of these goroutines as replies, and each spends its time in the wait for the next word.
@@ -168,7 +173,9 @@ func (r *run) call(ctx context.Context, reply *stream.Assembler) (iter.Seq2[llm.
 }
 
 // step calls the model once.
-func (r *run) step(ctx context.Context, reply *stream.Assembler, usage *llm.Usage) (llm.FinishReason, error) {
+func (r *run) step(ctx context.Context, reply *stream.Assembler, usage *llm.Usage) (_ llm.FinishReason, err error) {
+	ctx, span := tracing.Call(ctx, "chat", attribute.String("gen_ai.operation.name", "chat"), attribute.String("gen_ai.request.model", r.model.ID))
+	defer func() { tracing.End(span, err) }()
 	events, err := r.call(ctx, reply)
 	if err != nil {
 		return "", err
@@ -182,6 +189,10 @@ func (r *run) step(ctx context.Context, reply *stream.Assembler, usage *llm.Usag
 		}
 		if !begun {
 			begun = true
+			span.AddEvent("first event")
+			if !reply.Produced() {
+				r.metrics.firstEvent.WithLabelValues(r.model.Provider).Observe(r.now().Sub(r.started).Seconds())
+			}
 			_ = reply.StartStep()
 		}
 		switch e := event.(type) {

@@ -13,6 +13,7 @@ import (
 	"twobrains/internal/stream"
 	"twobrains/internal/tool"
 	"twobrains/internal/tool/mcp"
+	"twobrains/internal/tracing"
 )
 
 // toolbox is what a run's model may call.
@@ -144,7 +145,9 @@ func (r *run) runTool(ctx context.Context, call llm.ToolCall) (result tool.Resul
 	ctx, cancel := context.WithTimeout(ctx, r.opts.ToolTimeout)
 	defer cancel()
 	r.acted.Store(true)
-	result, err = t.Run(ctx, call.Input)
+	within, span := tracing.Begin(ctx, "execute_tool")
+	result, err = t.Run(within, call.Input)
+	tracing.End(span, err)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return tool.Result{}, tool.Error("The tool took too long.")

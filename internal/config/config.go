@@ -115,6 +115,7 @@ type Telemetry struct {
 	LogLevel       slog.Level `env:"LOG_LEVEL" envDefault:"INFO" doc:"DEBUG, INFO, WARN or ERROR."`
 	LogFormat      string     `env:"LOG_FORMAT" envDefault:"json" doc:"json or text."`
 	InternalListen string     `env:"INTERNAL_LISTEN" envDefault:"127.0.0.1:9090" doc:"Address of the internal listener with /metrics and /debug/pprof; off for none. It asks for no password."`
+	TracesURL      string     `env:"OTEL_EXPORTER_OTLP_ENDPOINT" doc:"Base URL of an OpenTelemetry collector (OTLP over HTTP, usually port 4318) that traces are sent to; empty for none. OpenTelemetry's other variables (OTEL_TRACES_SAMPLER, OTEL_EXPORTER_OTLP_HEADERS, …) count then; see docs/observability.md."`
 }
 
 // Development reports whether SERVER_ENV says so.

@@ -49,6 +49,7 @@ func (c *Config) validate(purpose Purpose) []string {
 	c.validateModels(ck)
 	ck.want(!c.Tools.AllowPrivate || c.Development(), "TOOLS_ALLOW_PRIVATE", "opens the server's own network to its users and is for development only")
 	ck.want(c.Telemetry.LogFormat == "json" || c.Telemetry.LogFormat == "text", "LOG_FORMAT", "must be json or text")
+	ck.url("OTEL_EXPORTER_OTLP_ENDPOINT", c.Telemetry.TracesURL, "http", "https")
 	if listen := c.Telemetry.InternalListen; listen != "off" {
 		_, port, err := net.SplitHostPort(listen)
 		ck.want(err == nil && port != "", "INTERNAL_LISTEN", "must be host:port, or off")

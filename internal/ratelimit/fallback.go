@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"twobrains/internal/tracing"
 )
 
 const (
@@ -35,7 +37,7 @@ func (b bounded) Allow(ctx context.Context, limits ...Limit) (Decision, error) {
 		err      error
 	}
 	// Not the caller's context, whose values may be gone when an abandoned call ends.
-	calling, stop := context.WithTimeout(context.Background(), b.wait)
+	calling, stop := context.WithTimeout(tracing.Detach(ctx), b.wait)
 	done := make(chan result, 1)
 	go func() {
 		defer stop()

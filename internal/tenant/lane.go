@@ -11,6 +11,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"twobrains/internal/tracing"
 )
 
 // statementCache is the number of prepared statements kept per connection, the least recently used going first. A plan takes some
@@ -95,7 +97,9 @@ func (db *DB) laneOf(schema string) *lane {
 // acquire waits for the lane's connection and notes the user on it.
 func (db *DB) acquire(ctx context.Context, l *lane, schema string) (*pgxpool.Conn, error) {
 	start := time.Now()
-	conn, err := l.pool.Acquire(ctx)
+	within, span := tracing.Begin(ctx, "wait for lane")
+	conn, err := l.pool.Acquire(within)
+	tracing.End(span, err)
 	db.metrics.laneWait.Observe(time.Since(start).Seconds())
 	if err != nil {
 		if errors.Is(err, context.DeadlineExceeded) && l.pool.Stat().AcquiredConns() > 0 {

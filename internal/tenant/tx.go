@@ -13,6 +13,9 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"go.opentelemetry.io/otel/trace"
+
+	"twobrains/internal/tracing"
 )
 
 // DBTX is what a query needs; sqlc's generated methods take it.
@@ -49,6 +52,8 @@ type Tx struct {
 	open    bool
 	failed  error
 	metrics *metrics
+	// trip is the span of the round trip under way.
+	trip trace.Span
 }
 
 // proof is what is known of a binding. The zero value is for one that claims no private brain.
@@ -230,6 +235,7 @@ func (tx *Tx) send(ctx context.Context, whole bool, extra ...*queued) (pgx.Batch
 	}
 	tx.queue, tx.sent, tx.open = nil, true, tx.open || !whole
 	tx.metrics.roundTrips.Inc()
+	ctx, tx.trip = beginTrip(ctx, all)
 	br := tx.conn.SendBatch(ctx, batch)
 	for _, q := range waiting {
 		reader := batchReader{results: br}
@@ -294,6 +300,11 @@ func (tx *Tx) finish(br pgx.BatchResults, err error) error {
 	}
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) && tx.failed == nil {
 		tx.failed = fmt.Errorf("%w", err)
+	}
+	if errors.Is(err, pgx.ErrNoRows) {
+		tracing.End(tx.trip, nil)
+	} else {
+		tracing.End(tx.trip, err)
 	}
 	return err
 }

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"code.dny.dev/ssrf"
+
+	"twobrains/internal/tracing"
 )
 
 // Options of a client. The zero value is right for production.
@@ -144,7 +146,7 @@ func NewClient(o Options) *http.Client {
 		IdleConnTimeout:        30 * time.Second,
 	}
 	return &http.Client{
-		Transport: &transport{base: base, opts: o},
+		Transport: tracing.Transport(&transport{base: base, opts: o}, "tool"),
 		CheckRedirect: func(req *http.Request, via []*http.Request) error {
 			if len(via) > o.MaxRedirects {
 				return ErrRedirects
