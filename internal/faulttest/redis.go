@@ -2,18 +2,18 @@ package faulttest
 
 import (
 	"context"
-	"errors"
 	"net"
 	"os"
 	"os/exec"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"twobrains/internal/localstack"
 )
 
 // Redis is a server of a test's own that keeps nothing: who restarts it finds it empty.
@@ -46,14 +46,15 @@ func NewRedis(tb testing.TB) *Redis {
 // Start starts the server and waits until it answers.
 func (r *Redis) Start(tb testing.TB) {
 	tb.Helper()
-	program, err := redisProgram()
-	if err != nil {
-		tb.Fatalf("find Redis: %v", err)
+	program, ok := localstack.RedisProgram()
+	if !ok {
+		tb.Fatal("there is no redis-server on this machine")
 	}
 	cmd := exec.Command(program, "-")
 	cmd.Dir, cmd.Env = r.dir, []string{"PATH=" + os.Getenv("PATH")}
 	cmd.Stdin = strings.NewReader("bind 127.0.0.1\nport " + strconv.Itoa(r.port) + "\nrequirepass " + redisPassword +
 		"\nsave \"\"\nappendonly no\ndaemonize no\nloglevel warning\n")
+	var err error
 	if r.process, err = start("redis", cmd, nil); err != nil {
 		tb.Fatalf("start Redis: %v", err)
 	}
@@ -110,12 +111,3 @@ func (r *Redis) URL(through *Proxy) string {
 	}
 	return "redis://:" + redisPassword + "@" + addr + "/0"
 }
-
-var redisProgram = sync.OnceValues(func() (string, error) {
-	for _, name := range []string{"redis-server", "valkey-server", "/usr/sbin/redis-server", "/opt/homebrew/bin/redis-server", "/usr/local/bin/redis-server"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path, nil
-		}
-	}
-	return "", errors.New("there is no redis-server on this machine")
-})

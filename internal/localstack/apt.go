@@ -18,7 +18,7 @@ func installMissing(ctx context.Context, opts Options) error {
 	if _, err := findPostgres(ctx, 0); errors.Is(err, errNoPostgres) {
 		packages = append(packages, "postgresql")
 	}
-	if _, ok := redisProgram(); !ok {
+	if _, ok := RedisProgram(); !ok {
 		packages = append(packages, "redis-server")
 	}
 	if opts.Mode == Test {

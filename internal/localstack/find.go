@@ -33,8 +33,8 @@ func postgresDirs() []string {
 	return dirs
 }
 
-// redisProgram returns the path of redis-server, or of Valkey's, which is the same to us.
-func redisProgram() (string, bool) {
+// RedisProgram returns the path of redis-server, or of Valkey's, which is the same to us.
+func RedisProgram() (string, bool) {
 	for _, name := range []string{"redis-server", "valkey-server"} {
 		if path, err := exec.LookPath(name); err == nil {
 			return path, true

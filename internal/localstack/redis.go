@@ -33,7 +33,7 @@ func startRedis(ctx context.Context, opts Options, failed chan<- error) (*Redis,
 	if err != nil {
 		return nil, err
 	}
-	program, ok := redisProgram()
+	program, ok := RedisProgram()
 	if !ok && opts.Mode == Test {
 		return nil, fmt.Errorf("the tests need a real Redis and there is no redis-server; install it: %s", installHint("redis-server", "redis"))
 	}
