@@ -42,7 +42,7 @@ test("conversations are named, pinned, put away and found again", async () => {
   await page.keyboard.press("Control+k");
   const field = page.getByRole("combobox");
   await field.fill("boats");
-  await page.getByRole("option", { name: "Boats and trains" }).waitFor();
+  await page.getByRole("option", { name: "Boats and trains" }).first().waitFor();
   await accessible(page, "the palette");
   await page.keyboard.press("Enter");
   await page.getByText("Boats and trains").first().waitFor();

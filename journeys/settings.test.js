@@ -3,7 +3,7 @@ import test from "node:test";
 import { accessible, mailedCode, person, picture, server, sizes } from "./lib/browser.js";
 import { becomes, composer, send, settled, signIn, signUp } from "./lib/steps.js";
 
-const pages = ["profile", "usage", "models", "keys", "instructions", "tools", "data", "appearance"];
+const pages = ["profile", "usage", "models", "keys", "instructions", "memory", "tools", "data", "appearance"];
 
 /** Opens a page of the settings and waits until everything on it is there. */
 async function settings(page, name) {
@@ -158,6 +158,29 @@ test("a server of one's own is added, changed and removed", async () => {
   await form.getByRole("button", { name: "Remove" }).click();
   await page.getByText("Mine is gone.").waitFor();
   await page.getByText("No server of your own yet").waitFor();
+  await somebody.leave();
+});
+
+test("models may query one's history once that is switched on", async () => {
+  const somebody = await person();
+  const { page } = somebody;
+  await signUp(page);
+  await settings(page, "tools");
+  const toggle = page.getByRole("switch", { name: "Let models query your history" });
+  await becomes(() => toggle.isChecked(), false);
+  await Promise.all([
+    page.waitForResponse((r) => r.url().endsWith("/api/settings") && r.request().method() === "PATCH"),
+    toggle.click({ force: true }),
+  ]);
+  await page.reload();
+  await becomes(() => toggle.isChecked(), true);
+  await page.route("**/api/session", async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, json: { ...(await response.json()), sql: false } });
+  });
+  await page.reload();
+  await page.getByText("Not available here").waitFor();
+  assert.equal(await toggle.count(), 0);
   await somebody.leave();
 });
 

@@ -24,6 +24,7 @@ export default defineConfig({
     budget([
       { name: "sign-in", modules: ["/auth/pages.tsx"], limit: 200 },
       { name: "new chat", modules: ["/shell/Shell.tsx", "/chat/ChatPage.tsx"], limit: 250 },
+      { name: "shared conversation", modules: ["/share/SharedPage.tsx"], limit: 180 },
     ]),
   ],
   resolve: { alias: { "~": fileURLToPath(new URL("./src", import.meta.url)) } },

@@ -3,7 +3,7 @@
 //
 //	go run ./cmd/bench [GROUP …] [--quick] [--json FILE]
 //
-// Groups: kernel, completion, streams, provision, scale, memory, deploy, sweep; all of them by default. docs/performance.md says
+// Groups: kernel, completion, streams, provision, scale, memory, deploy, sweep, search, analytics; all of them by default. docs/performance.md says
 // how each figure is taken and what it was.
 package main
 
@@ -68,6 +68,7 @@ var groups = []group{
 	{"sweep", runSweep},
 	{"scale", runScale},
 	{"search", runSearch},
+	{"analytics", runAnalytics},
 }
 
 func command() *cli.Command {

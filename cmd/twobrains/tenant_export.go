@@ -88,6 +88,7 @@ func tenantExport(ctx context.Context, c *cli.Command, db *tenant.DB) (err error
 			return fmt.Errorf("write file: %w", err)
 		}
 	}
-	fmt.Fprintf(told, "%s: %d conversations, %d messages, %d attachments\n", path, m.Counts.Conversations, m.Counts.Messages, m.Counts.Attachments)
+	fmt.Fprintf(told, "%s: %d conversations, %d messages, %d attachments, %d notes\n", path,
+		m.Counts.Conversations, m.Counts.Messages, m.Counts.Attachments, m.Counts.Memories)
 	return nil
 }

@@ -20,6 +20,7 @@ type Session struct {
 	AuthenticatedAt time.Time   `json:"authenticatedAt" doc:"When the last factor was given."`
 	AAL             string      `json:"aal" doc:"aal1, or aal2 after a second factor." example:"aal1"`
 	Limits          Limits      `json:"limits"`
+	SQL             bool        `json:"sql" doc:"This installation has an SQL console, without which models cannot query the history either."`
 }
 
 // Limits bound what a message holds, so that clients can say so before anything is sent.
@@ -42,6 +43,7 @@ type Settings struct {
 	ToolApproval       *string `json:"toolApproval" enum:"always,never" doc:"When to ask before tools of MCP servers run; null: as each server says."`
 	RetentionDays      *int    `json:"retentionDays" doc:"Conversations without a message for as many days are deleted when their owner comes; null: none are."`
 	HistoryTool        bool    `json:"historyTool" doc:"Models may ask to query the caller's history in SQL; every query needs consent."`
+	Memory             bool    `json:"memory" doc:"The caller's notes go into prompts, and models may ask to change them; every change needs consent."`
 	CustomInstructions string  `json:"customInstructions"`
 	Preferences        object  `json:"preferences" doc:"What clients want to remember."`
 }
@@ -89,6 +91,7 @@ func (s *Server) accountRoutes() {
 				AttachmentBytes:        s.config.Limits.AttachmentMaxBytes,
 				MessageAttachmentBytes: chat.MaxFileBytes,
 			},
+			SQL: !s.config.Storage.ConsoleURL.IsZero(),
 		}}, nil
 	})
 
@@ -126,6 +129,7 @@ func (s *Server) settingsRoutes(tag string) {
 			ToolApproval       maybe[string] `json:"toolApproval,omitempty" enum:"always,never"`
 			RetentionDays      maybe[int]    `json:"retentionDays,omitempty" minimum:"1" maximum:"3650"`
 			HistoryTool        maybe[bool]   `json:"historyTool,omitempty"`
+			Memory             maybe[bool]   `json:"memory,omitempty"`
 			CustomInstructions maybe[string] `json:"customInstructions,omitempty" maxLength:"8000"`
 			Preferences        maybe[object] `json:"preferences,omitempty" doc:"Replaced as a whole; at most 16 KiB of JSON, 32 levels."`
 		} `nameHint:"SettingsUpdate"`
@@ -140,6 +144,7 @@ func (s *Server) settingsRoutes(tag string) {
 			ToolApproval:       settings.Change[string]{Set: in.Body.ToolApproval.set, Value: in.Body.ToolApproval.value},
 			RetentionDays:      settings.Change[int]{Set: in.Body.RetentionDays.set, Value: in.Body.RetentionDays.value},
 			HistoryTool:        settings.Change[bool]{Set: in.Body.HistoryTool.set, Value: in.Body.HistoryTool.value},
+			Memory:             settings.Change[bool]{Set: in.Body.Memory.set, Value: in.Body.Memory.value},
 			CustomInstructions: settings.Change[string]{Set: in.Body.CustomInstructions.set, Value: in.Body.CustomInstructions.value},
 			Preferences:        settings.Change[json.RawMessage]{Set: in.Body.Preferences.set},
 		}
@@ -154,7 +159,7 @@ func (s *Server) settingsRoutes(tag string) {
 func wireSettings(s settings.Settings) Settings {
 	return Settings{
 		DefaultModel: s.DefaultModel, ReasoningEffort: s.ReasoningEffort, ToolApproval: s.ToolApproval, RetentionDays: s.RetentionDays, HistoryTool: s.HistoryTool,
-		CustomInstructions: s.CustomInstructions, Preferences: object{s.Preferences},
+		Memory: s.Memory, CustomInstructions: s.CustomInstructions, Preferences: object{s.Preferences},
 	}
 }
 

@@ -13,21 +13,27 @@ import (
 
 func TestSettings(t *testing.T) {
 	t.Parallel()
-	s := apitest.Start(t, apitest.Options{})
+	eachMode(t, testSettings)
+}
+
+func testSettings(t *testing.T, o apitest.Options) {
+	s := apitest.Start(t, o)
 	u := s.NewUser()
 	const path = "/api/settings"
 	patch := func(body string, want ...string) {
 		t.Helper()
 		scenario{method: "PATCH", path: path, body: body, status: 200, has: want}.run(t, u)
 	}
-	scenario{path: path, status: 200, has: []string{`{"defaultModel":null,"reasoningEffort":null,"toolApproval":null,"retentionDays":null,"historyTool":false,"customInstructions":"","preferences":{}}`}}.run(t, u)
+	scenario{path: path, status: 200, has: []string{`{"defaultModel":null,"reasoningEffort":null,"toolApproval":null,"retentionDays":null,"historyTool":false,"memory":false,"customInstructions":"","preferences":{}}`}}.run(t, u)
 	patch(`{}`, `"preferences":{}`)
 	patch(`{"defaultModel":"demo:demo","reasoningEffort":"low","customInstructions":"Be brief.","preferences":{"theme":"dark","n":[1,2.5,{"a":null}]}}`,
 		`"demo:demo"`, `"low"`, `"Be brief."`, `"theme":"dark"`)
 	patch(`{"reasoningEffort":"high"}`, `"demo:demo"`, `"high"`, `"Be brief."`, `"theme":"dark"`)
 	patch(`{"defaultModel":null}`, `"defaultModel":null`, `"high"`, `"Be brief."`)
-	patch(`{"reasoningEffort":null,"toolApproval":null,"retentionDays":null,"historyTool":null,"customInstructions":null,"preferences":null}`, `{"defaultModel":null,"reasoningEffort":null,"toolApproval":null,"retentionDays":null,"historyTool":false,"customInstructions":"","preferences":{}}`)
+	patch(`{"reasoningEffort":null,"toolApproval":null,"retentionDays":null,"historyTool":null,"memory":null,"customInstructions":null,"preferences":null}`, `{"defaultModel":null,"reasoningEffort":null,"toolApproval":null,"retentionDays":null,"historyTool":false,"memory":false,"customInstructions":"","preferences":{}}`)
 	patch(`{"toolApproval":"never"}`, `"toolApproval":"never"`)
+	patch(`{"memory":true}`, `"memory":true`)
+	patch(`{"historyTool":true}`, `"historyTool":true`, `"memory":true`)
 	patch(`{"toolApproval":null}`, `"toolApproval":null`)
 	patch(`{"customInstructions":"`+strings.Repeat("ü", 8000)+`"}`, "üüü")
 	patch(`{"preferences":{"a":"`+strings.Repeat("x", 16_000)+`"}}`, "xxx")
@@ -50,6 +56,7 @@ func TestSettingsBadInput(t *testing.T) {
 		{"model empty", `{"defaultModel":""}`, "defaultModel"},
 		{"effort", `{"reasoningEffort":"extreme"}`, "reasoningEffort"},
 		{"tool approval", `{"toolApproval":"sometimes"}`, "toolApproval"},
+		{"memory no boolean", `{"memory":"yes"}`, "memory"},
 		{"instructions too long", `{"customInstructions":"` + strings.Repeat("a", 8001) + `"}`, "customInstructions"},
 		{"instructions with U+0000", `{"customInstructions":"a\u0000"}`, "customInstructions"},
 		{"preferences no object", `{"preferences":[1]}`, "preferences"},

@@ -19,6 +19,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
 
+	"twobrains/internal/analytics"
 	"twobrains/internal/auth"
 	"twobrains/internal/completion"
 	"twobrains/internal/config"
@@ -206,7 +207,8 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	for name, run := range map[string]func(context.Context) error{
 		"completions": a.Completions.Run, "invalidations": a.invalidations.Run, "signals": a.signals.Run,
-		"jobs": a.Jobs.Run, "transfers": a.server.transfers.Run,
+		"jobs": a.Jobs.Run, "transfers": a.server.transfers.Run, "shares": a.server.shares.Run,
+		"analytics": analytics.NewFolder(analytics.Options{DB: a.DB, Logger: a.Log}).Run,
 	} {
 		group.Go(func() error {
 			err := run(background)

@@ -9,6 +9,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 
 	"twobrains/internal/auth"
 	"twobrains/internal/problem"
@@ -40,7 +41,7 @@ func newExchange(c *fiber.Ctx, now time.Time) *exchange {
 	if !saneRequestID.MatchString(id) {
 		id = uuid.NewString()
 	}
-	x := &exchange{id: id, start: now}
+	x := &exchange{id: id, start: now, span: noop.Span{}}
 	c.Locals(exchangeKey{}, x)
 	// Not the connection's context: a client that goes away cancels nothing. Time limits do.
 	c.SetUserContext(context.WithValue(context.Background(), exchangeKey{}, x))

@@ -38,6 +38,7 @@ type ExportFile struct {
 	Conversations int64     `json:"conversations"`
 	Messages      int64     `json:"messages"`
 	Attachments   int64     `json:"attachments"`
+	Memories      int64     `json:"memories"`
 }
 
 const (
@@ -91,6 +92,7 @@ func wireExport(st transfer.Status) Export {
 		e.File = &ExportFile{
 			URL: exportFilePath, Size: made.File.Size, ExpiresAt: made.File.ExpiresAt,
 			Conversations: made.Counts.Conversations, Messages: made.Counts.Messages, Attachments: made.Counts.Attachments,
+			Memories: made.Counts.Memories,
 		}
 	}
 	return e

@@ -76,7 +76,11 @@ func importFile(t *testing.T, u *apitest.Client, file string) imported {
 
 func TestExportAndImport(t *testing.T) {
 	t.Parallel()
-	s := apitest.Start(t, apitest.Options{})
+	eachMode(t, testExportAndImport)
+}
+
+func testExportAndImport(t *testing.T, o apitest.Options) {
+	s := apitest.Start(t, o)
 	u, other := s.NewUser(), s.NewUser()
 	u.Get(t, "/api/account/export").Refused(t, 404, "not_found")
 	u.Get(t, "/api/account/export/file").Refused(t, 404, "not_found")

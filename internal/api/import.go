@@ -37,6 +37,7 @@ type ImportReport struct {
 	Conversations ImportTally     `json:"conversations"`
 	Messages      ImportTally     `json:"messages"`
 	Attachments   ImportTally     `json:"attachments"`
+	Memories      ImportTally     `json:"memories" doc:"Notes."`
 	Skipped       []ImportSkipped `json:"skipped" doc:"What was not taken, by reason."`
 	Refused       *ImportRefused  `json:"refused" doc:"Why the file was not read, or not to its end; what was taken before stays. Null: it was read."`
 }
@@ -49,7 +50,7 @@ type ImportTally struct {
 
 // ImportSkipped counts what was not taken for a reason.
 type ImportSkipped struct {
-	Reason   string   `json:"reason" enum:"empty,system,tool,file,content,unreadable,not_storable,id_taken,run_active,storage_full,not_imported"`
+	Reason   string   `json:"reason" enum:"empty,system,tool,file,content,unreadable,not_storable,id_taken,run_active,storage_full,memory_full,not_imported"`
 	Count    int      `json:"count"`
 	Examples []string `json:"examples" doc:"Ids of the first ones, as they are in the file."`
 }
@@ -98,7 +99,8 @@ func wireImport(st transfer.Status) Import {
 	}
 	i.Report = &ImportReport{
 		Kind: orNull(string(r.Kind)), Conversations: ImportTally(r.Conversations), Messages: ImportTally(r.Messages), Attachments: ImportTally(r.Attachments),
-		Skipped: make([]ImportSkipped, len(r.Skipped)),
+		Memories: ImportTally(r.Memories),
+		Skipped:  make([]ImportSkipped, len(r.Skipped)),
 	}
 	for n, skipped := range r.Skipped {
 		i.Report.Skipped[n] = ImportSkipped{string(skipped.Reason), skipped.Count, skipped.Examples}

@@ -125,3 +125,14 @@ func seed(t *testing.T, s *apitest.Server, user uuid.UUID, conversation string, 
 func send(conversation, message, text string) string {
 	return fmt.Sprintf(`{"id":%q,"messages":[{"id":%q,"role":"user","parts":[{"type":"text","text":%q}]}]}`, conversation, message, text)
 }
+
+// eachMode runs a test with statements that are prepared, and as they travel behind a pooler: there, what values are in Go decides.
+func eachMode(t *testing.T, test func(*testing.T, apitest.Options)) {
+	t.Helper()
+	for name, unprepared := range map[string]bool{"prepared": false, "unprepared": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, apitest.Options{Unprepared: unprepared})
+		})
+	}
+}

@@ -28,11 +28,13 @@ import (
 	"twobrains/internal/config"
 	"twobrains/internal/console"
 	"twobrains/internal/devmail"
+	"twobrains/internal/memory"
 	"twobrains/internal/problem"
 	"twobrains/internal/ratelimit"
 	"twobrains/internal/retention"
 	"twobrains/internal/search"
 	"twobrains/internal/settings"
+	"twobrains/internal/share"
 	"twobrains/internal/storage"
 	"twobrains/internal/stream"
 	"twobrains/internal/tenant"
@@ -52,6 +54,7 @@ type Deps struct {
 	Completions *completion.Service
 	Chat        *chat.Service
 	Settings    *settings.Service
+	Memory      *memory.Service
 	Keys        *byok.Keys
 	Usage       *usage.Service
 	Console     *console.Console
@@ -59,6 +62,7 @@ type Deps struct {
 	Search      *search.Service
 	Storage     *storage.Service
 	Retention   *retention.Keeper
+	Shares      *share.Service
 	Deletions   *deletion.Service
 	Transfers   *transfer.Service
 	// Mail is the development mail page; nil: there is none.
@@ -80,6 +84,7 @@ type Server struct {
 	completions *completion.Service
 	chat        *chat.Service
 	settings    *settings.Service
+	memory      *memory.Service
 	keys        *byok.Keys
 	usage       *usage.Service
 	console     *console.Console
@@ -88,6 +93,7 @@ type Server struct {
 	search      *search.Service
 	storage     *storage.Service
 	retention   *retention.Keeper
+	shares      *share.Service
 	deletions   *deletion.Service
 	transfers   *transfer.Service
 	streams     *stream.Server
@@ -123,7 +129,7 @@ const (
 func New(d Deps) (*Server, error) {
 	s := &Server{
 		config: d.Config, verifier: d.Verifier, completions: d.Completions, chat: d.Chat, settings: d.Settings, keys: d.Keys, usage: d.Usage, mcp: d.MCP,
-		console: d.Console,
+		console: d.Console, memory: d.Memory,
 		streams: stream.NewServer(stream.ServerOptions{Logger: d.Logger}),
 		log:     d.Logger, now: d.Clock, tracer: d.Tracer,
 		https:  strings.HasPrefix(d.Config.Server.PublicURL, "https://"),
@@ -134,6 +140,7 @@ func New(d Deps) (*Server, error) {
 	}
 	s.attachments = newAttachments(d)
 	s.deletions = d.Deletions
+	s.shares = d.Shares
 	s.transfers = d.Transfers
 	s.search, s.storage, s.retention = d.Search, d.Storage, d.Retention
 	var err error
@@ -192,8 +199,10 @@ func (s *Server) setUp() {
 	s.app.Get("/readyz", s.readyz)
 	s.api = newAPI(&adapter{app: s.app, before: s.access()})
 	s.accountRoutes()
+	s.memoryRoutes()
 	s.keyRoutes()
 	s.conversationRoutes()
+	s.shareRoutes()
 	s.attachmentRoutes()
 	s.aiRoutes()
 	s.mcpRoutes(s.mcp)

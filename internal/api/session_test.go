@@ -22,7 +22,7 @@ func TestSession(t *testing.T) {
 	nobody := s.Anonymous()
 	try(t, s, nobody,
 		scenario{name: "no credential", path: "/api/session", status: 401, code: "unauthenticated"},
-		scenario{name: "bearer", path: "/api/session", headers: []string{"Authorization", "Bearer " + token}, status: 200, has: []string{user.String(), authtest.Email(user), `"aal":"aal1"`}},
+		scenario{name: "bearer", path: "/api/session", headers: []string{"Authorization", "Bearer " + token}, status: 200, has: []string{user.String(), authtest.Email(user), `"aal":"aal1"`, `"sql":true`}},
 		scenario{name: "X-Session-Token", path: "/api/session", headers: []string{"X-Session-Token", token}, status: 200, has: []string{user.String()}},
 		scenario{name: "unknown token", path: "/api/session", headers: []string{"Authorization", "Bearer nonsense"}, status: 401, code: "unauthenticated"},
 		scenario{name: "basic", path: "/api/session", headers: []string{"Authorization", "Basic YTpi"}, status: 401, code: "unauthenticated"},

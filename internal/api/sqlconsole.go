@@ -36,7 +36,8 @@ type SQLResult struct {
 
 // SQLSchema describes what can be queried.
 type SQLSchema struct {
-	Tables []console.Table `json:"tables"`
+	Tables    []console.Table `json:"tables"`
+	Functions []string        `json:"functions" doc:"Names of the functions that a query may call."`
 }
 
 // sqlRoutes are about queries of users' own over their private brains.
@@ -66,11 +67,11 @@ func (s *Server) sqlRoutes() {
 		description: "For completion. 404: this installation has no SQL console.",
 		codes:       []problem.Code{problem.CodeNotFound},
 	}, func(ctx context.Context, _ auth.User, _ *struct{}) (*struct{ Body SQLSchema }, error) {
-		tables, err := s.console.Schema(ctx)
+		described, err := s.console.Schema(ctx)
 		if err != nil {
 			return nil, err
 		}
-		return &struct{ Body SQLSchema }{SQLSchema{Tables: tables}}, nil
+		return &struct{ Body SQLSchema }{SQLSchema{Tables: described.Tables, Functions: described.Functions}}, nil
 	})
 }
 

@@ -39,7 +39,7 @@ func TestSQL(t *testing.T) {
 		{method: "POST", path: path, body: `{"query":"SELECT 1","x":1}`, status: 422, code: "invalid", fields: []string{"x"}},
 		{method: "POST", path: path, body: query("SELECT 1" + strings.Repeat(" ", 100_000)), status: 422, code: "invalid", fields: []string{"query"}},
 		{method: "POST", path: path, body: query("SELECT 1" + strings.Repeat(" ", 10<<20)), status: 413, code: "too_large"},
-		{path: path + "/schema", status: 200, has: []string{`"name":"conversations"`, `{"name":"title","type":"character varying(200)","nullable":false,"comment":"`}, lacks: []string{"user_settings", "brain_template"}},
+		{path: path + "/schema", status: 200, has: []string{`"name":"conversations"`, `{"name":"title","type":"character varying(200)","nullable":false,"comment":"`, `"date_trunc"`}, lacks: []string{"user_settings", "brain_template", "pg_sleep"}},
 	} {
 		sc.run(t, u)
 	}

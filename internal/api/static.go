@@ -171,6 +171,9 @@ func isOurs(requested string) bool {
 	})
 }
 
+// sharedPages is where what is shared by link is looked at.
+const sharedPages = "/s/"
+
 // unmatched is the last handler: the app, or the reason why there is nothing.
 func (s *Server) unmatched(c *fiber.Ctx) error {
 	x := exchangeOf(c)
@@ -179,6 +182,9 @@ func (s *Server) unmatched(c *fiber.Ctx) error {
 	if !isOurs(requested) && reading {
 		if a, ok := s.site.find(requested); ok {
 			x.route = "web"
+			if strings.HasPrefix(requested, sharedPages) {
+				unlist(c)
+			}
 			return s.site.serve(c, a)
 		}
 	}

@@ -15,7 +15,7 @@ import (
 
 // Storage is the wire form of storage.Usage.
 type Storage struct {
-	Messages    int64  `json:"messages" doc:"Bytes of messages, as they are stored."`
+	Messages    int64  `json:"messages" doc:"Bytes of messages and notes, as they are stored."`
 	Attachments int64  `json:"attachments" doc:"Bytes of files; a small one counts as 4 KiB."`
 	Search      int64  `json:"search" doc:"Bytes of what is kept to find messages by their words."`
 	Total       int64  `json:"total"`

@@ -19,9 +19,11 @@ import (
 	"twobrains/internal/config"
 	"twobrains/internal/console"
 	"twobrains/internal/devmail"
+	"twobrains/internal/memory"
 	"twobrains/internal/ratelimit"
 	"twobrains/internal/secret"
 	"twobrains/internal/settings"
+	"twobrains/internal/share"
 	"twobrains/internal/stream"
 	"twobrains/internal/stream/redislog"
 	"twobrains/internal/tool/exa"
@@ -169,14 +171,15 @@ func (a *App) wireChat(d *Deps, o AppOptions) error {
 		DB: a.DB, Timeout: c.Limits.SQLTimeout, MaxRows: c.Limits.SQLMaxRows, MaxBytes: c.Limits.SQLMaxBytes, Queries: c.Limits.SQLQueries,
 		MaxRowBytes: c.Limits.AttachmentMaxBytes + 1<<20, Clock: o.Clock,
 	})
+	d.Memory = memory.New(memory.Options{DB: a.DB, Clock: o.Clock})
 	a.Completions, err = completion.New(completion.Options{
 		DB: a.DB, Tickets: auth.NewTickets(ring), Catalog: models, Providers: providers, Factories: factories, Keys: d.Keys,
 		Logs: a.logs, Full: a.logs.Full, Signal: a.signals.Publish,
 		InstanceID: instance, InstanceTimeout: c.Server.InstanceTimeout, Version: o.Version,
 		Tools: demoTools(), Servers: d.MCP, MCP: client, Search: exa.New(exa.Options{BaseURL: c.Models.ExaBaseURL, HTTPClient: search}),
 		Titles:  c.Models.Titles,
-		History: d.Console.Tool,
-		Quota:   completion.Quota{Day: c.Limits.QuotaDay, Month: c.Limits.QuotaMonth}, AttachmentTotal: int64(c.Limits.AttachmentTotalBytes),
+		History: d.Console.Tool, Memory: d.Memory,
+		Quota: completion.Quota{Day: c.Limits.QuotaDay, Month: c.Limits.QuotaMonth}, AttachmentTotal: int64(c.Limits.AttachmentTotalBytes),
 		DefaultModel: c.Models.DefaultModel, MaxMessageChars: c.Limits.MaxMessageChars,
 		MaxRuns: c.Limits.MaxStreams, RunTimeout: c.Limits.RunTimeout,
 		Clock: o.Clock, Logger: a.Log, Registerer: a.Registry,
@@ -186,6 +189,10 @@ func (a *App) wireChat(d *Deps, o AppOptions) error {
 	}
 	d.Completions = a.Completions
 	d.Chat = chat.NewService(chat.Options{DB: a.DB, Stop: a.Completions.Stop, Clock: o.Clock, Logger: a.Log})
+	d.Shares = share.New(share.Options{DB: a.DB, Logger: a.Log, ModelName: func(id string) string {
+		model, _ := models.Model(id)
+		return model.Name
+	}})
 	d.Settings = settings.NewService(settings.Options{DB: a.DB, Catalog: models, Clock: o.Clock})
 	d.Usage = usage.NewService(usage.Options{DB: a.DB, QuotaDay: c.Limits.QuotaDay, QuotaMonth: c.Limits.QuotaMonth, Clock: o.Clock})
 	return nil

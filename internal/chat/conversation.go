@@ -14,6 +14,7 @@ import (
 
 	"twobrains/internal/auth"
 	"twobrains/internal/problem"
+	"twobrains/internal/publicdb"
 	"twobrains/internal/tenant"
 	"twobrains/internal/tenantdb"
 )
@@ -190,7 +191,7 @@ func (s *Service) Update(ctx context.Context, user auth.User, id string, p Patch
 	return found(row, err)
 }
 
-// Delete removes a conversation, its messages and their attachments. A reply under way is stopped first; if that cannot be done now, the
+// Delete removes a conversation, its messages and their attachments, and what was shared of it. A reply under way is stopped first; if that cannot be done now, the
 // conversation goes all the same, and the reply is thrown away when it ends.
 func (s *Service) Delete(ctx context.Context, user auth.User, id string) error {
 	if !ValidID(id) {
@@ -203,11 +204,7 @@ func (s *Service) Delete(ctx context.Context, user auth.User, id string) error {
 	err := s.db.Tx(ctx, user, func(tx *tenant.Tx) error {
 		// Locked, so that nobody indexes its messages meanwhile.
 		tenant.Queue(tx, func(db tenant.DBTX) (int64, error) { return s.q.ConversationLock(ctx, db, id) })
-		tenant.QueueExec(tx, func(db tenant.DBTX) error { return s.q.SearchDeleteConversations(ctx, db, []string{id}) })
-		deleted = tenant.Queue(tx, func(db tenant.DBTX) (int64, error) { return s.q.ConversationDelete(ctx, db, id) })
-		tenant.QueueExec(tx, func(db tenant.DBTX) error { return s.q.ConversationDeleteMessages(ctx, db, id) })
-		tenant.QueueExec(tx, func(db tenant.DBTX) error { return s.q.ConversationDeleteRuns(ctx, db, id) })
-		tenant.QueueExec(tx, func(db tenant.DBTX) error { return s.q.ConversationDeleteAttachments(ctx, db, &id) })
+		deleted = QueueDelete(ctx, tx, []string{id})
 		return nil
 	})
 	if err != nil {
@@ -217,6 +214,19 @@ func (s *Service) Delete(ctx context.Context, user auth.User, id string) error {
 		return errNoConversation()
 	}
 	return nil
+}
+
+// QueueDelete removes conversations, which the transaction has locked, with all that is theirs in either brain, and counts them.
+func QueueDelete(ctx context.Context, tx *tenant.Tx, ids []string) *tenant.Result[int64] {
+	private := tenantdb.New()
+	for _, remove := range []func(context.Context, tenantdb.DBTX, []string) error{
+		private.SearchDeleteConversations, private.ConversationsDeleteMessages, private.ConversationsDeleteRuns, private.ConversationsDeleteAttachments,
+	} {
+		tenant.QueueExec(tx, func(db tenant.DBTX) error { return remove(ctx, db, ids) })
+	}
+	deleted := tenant.Queue(tx, func(db tenant.DBTX) (int64, error) { return private.ConversationsDelete(ctx, db, ids) })
+	tenant.QueueExec(tx, func(db tenant.DBTX) error { return publicdb.New().ShareDeleteOf(ctx, db, ids) }).Public()
+	return deleted
 }
 
 func (s *Service) queueGet(ctx context.Context, tx *tenant.Tx, id string) *tenant.Result[tenantdb.ConversationGetRow] {

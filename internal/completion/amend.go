@@ -113,8 +113,8 @@ func (r *run) queueDifference(ctx context.Context, tx *tenant.Tx, ended tenantdb
 		messages = 1
 	}
 	tenant.QueueExec(tx, func(db tenant.DBTX) error {
-		return r.public.UsageAdd(ctx, db, publicdb.UsageAddParams{
-			Day: usage.Day(r.started), Model: r.model.ID, KeySource: string(r.keys.source), Messages: messages,
+		return r.public.UsageAmend(ctx, db, publicdb.UsageAmendParams{
+			Day: usage.Day(r.started), StartedAt: r.started, Was: ended.Status, Outcome: status, Model: r.model.ID, KeySource: string(r.keys.source), Messages: messages,
 			InputTokens: out.usage.Input - ended.InputTokens, CachedInputTokens: out.usage.CachedInput - ended.CachedInputTokens,
 			OutputTokens: out.usage.Output - ended.OutputTokens, ReasoningTokens: out.usage.Reasoning - ended.ReasoningTokens,
 			CostMicrousd: cost - ended.CostMicrousd,

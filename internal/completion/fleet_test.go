@@ -86,6 +86,10 @@ func (b *testBundle) balanced() {
 	const used = `SELECT coalesce(sum(input_tokens), 0), coalesce(sum(cached_input_tokens), 0), coalesce(sum(output_tokens), 0),
 		coalesce(sum(reasoning_tokens), 0), coalesce(sum(cost_microusd), 0) FROM public.usage_daily`
 	require.Equal(b.t, 1, b.count("SELECT count(*) FROM ("+runs+") a JOIN ("+used+") b ON a = b"), "usage")
+	require.Equal(b.t, 1, b.count("SELECT count(*) FROM ("+strings.ReplaceAll(used, "usage_daily", "usage_events")+") a JOIN ("+used+") b ON a = b"), "journal")
+	require.Zero(b.t, b.count(`SELECT count(*) FROM (SELECT status, count(*) AS n FROM BRAIN.runs WHERE status <> 'running' GROUP BY 1) r
+		FULL JOIN (SELECT outcome, sum(runs) AS n FROM public.usage_events WHERE outcome NOT LIKE 'quota%' GROUP BY 1 HAVING sum(runs) <> 0) e
+		ON e.outcome = r.status AND e.n = r.n WHERE e.n IS NULL OR r.n IS NULL`), "how runs ended")
 	require.Equal(b.t, b.count("SELECT count(*) FROM BRAIN.messages WHERE role = 'assistant'"),
 		b.count("SELECT coalesce(sum(messages), 0) FROM public.usage_daily"), "messages")
 	require.Equal(b.t, b.count("SELECT count(*) FROM BRAIN.runs WHERE charged_on IS NOT NULL"),

@@ -36,10 +36,19 @@ func inputWindow(m catalog.Model) int {
 	return max(m.ContextWindow-min(m.OutputLimit, m.ContextWindow/2), m.ContextWindow/4)
 }
 
+// remember puts the user's notes behind their instructions: a quarter of what the model reads at most.
+func (r *run) remember() {
+	notes := r.recall.Prompt(inputWindow(r.model) * charsPerToken / 4)
+	if r.system != "" && notes != "" {
+		r.system += "\n\n"
+	}
+	r.system += notes
+}
+
 // readHistory keeps the newest messages that fit the model, and begins with one of the user's.
 func (r *run) readHistory(rows []tenantdb.MessageHistoryRow) error {
 	r.history, r.userText, r.asked = nil, 0, len(rows)
-	left := int64(inputWindow(r.model)) * charsPerToken
+	left := int64(inputWindow(r.model))*charsPerToken - int64(len(r.system))
 	if r.continues != nil { // the reply itself, which its run adds
 		left -= int64(len(r.continues.parts))
 		rows = slices.DeleteFunc(rows, func(row tenantdb.MessageHistoryRow) bool { return row.ID == r.messageID })

@@ -15,6 +15,7 @@ import (
 	"twobrains/internal/chat"
 	"twobrains/internal/llm"
 	"twobrains/internal/llm/catalog"
+	"twobrains/internal/memory"
 	"twobrains/internal/problem"
 	"twobrains/internal/publicdb"
 	"twobrains/internal/stream"
@@ -86,6 +87,9 @@ type run struct {
 	approval string
 	// historyTool: the user lets models ask for queries over the private brain.
 	historyTool bool
+	// wantsMemory: the user lets models know and change their notes. recall is what there is for this conversation; nil: it is not wanted.
+	wantsMemory bool
+	recall      *memory.Recall
 	// continues is the stored reply that this run goes on with; nil: it makes a new one.
 	continues *continued
 	branch    branch
@@ -95,7 +99,9 @@ type run struct {
 	system  string
 	charged *time.Time
 	started time.Time
-	history []llm.Message
+	// firstToken is how long after that the model said its first, in milliseconds; nil: it has said nothing.
+	firstToken *int32
+	history    []llm.Message
 	// files of the history, and those made in this run.
 	files    chat.Files
 	userText int64
@@ -158,7 +164,7 @@ func (r *run) prepare(ctx context.Context) error {
 		return err
 	}
 	err = r.brain.Tx(ctx, func(tx *tenant.Tx) error {
-		opened, admitted, attempted = nil, nil, false
+		opened, admitted, attempted, r.recall = nil, nil, false, nil
 		about := tenant.Queue(tx, func(db tenant.DBTX) (publicdb.RunContextRow, error) { return r.public.RunContext(ctx, db) }).Public()
 		var err error
 		if r.unanswered {
@@ -198,6 +204,9 @@ func (r *run) prepare(ctx context.Context) error {
 		if files, err = chat.QueueFiles(ctx, tx, history.Value(), r.model); err != nil {
 			return err
 		}
+		if r.wantsMemory {
+			r.recall = memory.QueueRecall(ctx, tx, r.req.conversation)
+		}
 		attempted = true
 		opened = tenant.QueueExec(tx, func(db tenant.DBTX) error {
 			return r.tenants.RunStart(ctx, db, tenantdb.RunStartParams{
@@ -218,6 +227,7 @@ func (r *run) prepare(ctx context.Context) error {
 	switch {
 	case err == nil:
 		r.files = files.Files()
+		r.remember()
 		if err = r.readHistory(history.Value()); err != nil {
 			r.abandon(err)
 		}
@@ -267,6 +277,7 @@ func (r *run) decide(ctx context.Context, about publicdb.RunContextRow) error {
 		want = llm.Effort(value(about.ReasoningEffort))
 	}
 	r.historyTool = about.HistoryTool
+	r.wantsMemory = about.Memory && r.opts.Memory != nil && !r.req.temporary
 	r.effort = model.Effort(want, r.mayHaveTools())
 	r.system = value(about.CustomInstructions)
 	r.approval = value(about.ToolApproval)

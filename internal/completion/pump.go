@@ -201,6 +201,9 @@ func (r *run) step(ctx context.Context, reply *stream.Assembler, usage *llm.Usag
 		case llm.Finish:
 			reason = e.Reason
 		default:
+			if r.firstToken == nil {
+				r.firstToken = new(clampInt32(int(max(0, r.now().Sub(r.started)).Milliseconds())))
+			}
 			if err := reply.Apply(event); err != nil {
 				return "", fmt.Errorf("apply event: %w", err)
 			}

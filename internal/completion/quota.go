@@ -13,11 +13,17 @@ import (
 // stateQuota is raised by QuotaReserve.
 const stateQuota = "TB101"
 
-// quotaError says which allowance is used up and when it starts over.
-func (s *Service) quotaError(ctx context.Context, brain *tenant.Brain, now time.Time) error {
+// quotaError says which allowance is used up and when it starts over, and notes that it was met.
+func (r *run) quotaError(ctx context.Context, brain *tenant.Brain, now time.Time) error {
+	s := r.Service
 	var counters *tenant.Result[publicdb.QuotaGetRow]
 	err := brain.Tx(ctx, func(tx *tenant.Tx) error {
 		counters = tenant.Queue(tx, func(db tenant.DBTX) (publicdb.QuotaGetRow, error) { return s.public.QuotaGet(ctx, db) }).Public()
+		tenant.QueueExec(tx, func(db tenant.DBTX) error {
+			return s.public.QuotaHit(ctx, db, publicdb.QuotaHitParams{
+				StartedAt: now, Model: r.model.ID, Month: usage.Month(now), MonthLimit: clampInt32(s.opts.Quota.Month),
+			})
+		}).Public()
 		return nil
 	})
 	if err != nil {

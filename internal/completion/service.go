@@ -19,6 +19,7 @@ import (
 	"twobrains/internal/byok"
 	"twobrains/internal/llm"
 	"twobrains/internal/llm/catalog"
+	"twobrains/internal/memory"
 	"twobrains/internal/publicdb"
 	"twobrains/internal/stream"
 	"twobrains/internal/tenant"
@@ -57,6 +58,8 @@ type Options struct {
 	// History makes the tool that queries the private brain of a user who has allowed it; false: it cannot be had now. Nil: there is
 	// none.
 	History func(context.Context, auth.User) (tool.Tool, bool)
+	// Memory keeps the notes of users who want models to know them; nil: there are none.
+	Memory *memory.Service
 	// Titles lets a cheap model of the run's provider name new conversations.
 	Titles bool
 	Logs   stream.Logs

@@ -125,12 +125,8 @@ func (r *run) finishWith(ctx context.Context, tx *tenant.Tx, end tenantdb.RunSet
 	return func() bool { return finished.Value().Stored > 0 }
 }
 
-// queueAccount adds what the run has used to the day on which it began, and takes its ticket away.
+// queueAccount adds what the run has used to the day on which it began, notes how it ended, and takes its ticket away.
 func (r *run) queueAccount(ctx context.Context, tx *tenant.Tx, out outcome, cost int64) {
-	if !out.produced && out.usage == (llm.Usage{}) {
-		tenant.QueueExec(tx, func(db tenant.DBTX) error { return r.public.RunTicketRemove(ctx, db, r.id) }).Public()
-		return
-	}
 	messages := int64(0)
 	if out.produced && r.continues == nil {
 		messages = 1
@@ -138,9 +134,10 @@ func (r *run) queueAccount(ctx context.Context, tx *tenant.Tx, out outcome, cost
 	used := out.usage
 	tenant.QueueExec(tx, func(db tenant.DBTX) error {
 		return r.public.UsageAddOfRun(ctx, db, publicdb.UsageAddOfRunParams{
-			RunID: r.id, Day: usage.Day(r.started), Model: r.model.ID, KeySource: string(r.keys.source), Messages: messages,
+			RunID: r.id, Day: usage.Day(r.started), StartedAt: r.started, Model: r.model.ID, KeySource: string(r.keys.source), Messages: messages,
 			InputTokens: used.Input, CachedInputTokens: used.CachedInput, OutputTokens: used.Output,
 			ReasoningTokens: used.Reasoning, CostMicrousd: cost,
+			Used: out.produced || used != (llm.Usage{}), Outcome: out.status, FirstTokenMs: r.firstToken,
 		})
 	}).Public()
 }

@@ -47,7 +47,7 @@ func (r *run) nameLater(out outcome, text string) {
 	}
 	n := naming{
 		Service: r.Service, run: r.id, brain: r.brain, conversation: r.req.conversation, provider: r.provider, model: model,
-		source: r.keys.source, day: usage.Day(r.started), user: r.pseudonym(), firstWords: chat.TitleFrom(r.req.message.Text),
+		source: r.keys.source, started: r.started, user: r.pseudonym(), firstWords: chat.TitleFrom(r.req.message.Text),
 		asked: "The user wrote:\n\n" + excerpt(r.req.message.Text) + "\n\nThe answer was:\n\n" + excerpt(text) + "\n\nThe title:",
 	}
 	r.background.Go(n.inBackground)
@@ -67,7 +67,7 @@ type naming struct {
 	provider     llm.Provider
 	model        catalog.Model
 	source       KeySource
-	day          time.Time
+	started      time.Time
 	// user is a pseudonym.
 	user       string
 	firstWords string
@@ -157,7 +157,7 @@ func (n naming) store(ctx context.Context, title string, used llm.Usage) error {
 		}
 		tenant.QueueExec(tx, func(db tenant.DBTX) error {
 			return n.public.UsageAdd(ctx, db, publicdb.UsageAddParams{
-				Day: n.day, Model: n.model.ID, KeySource: string(n.source),
+				Day: usage.Day(n.started), StartedAt: n.started, Model: n.model.ID, KeySource: string(n.source),
 				InputTokens: used.Input, CachedInputTokens: used.CachedInput, OutputTokens: used.Output, ReasoningTokens: used.Reasoning,
 				CostMicrousd: n.model.Cost(used),
 			})

@@ -37,6 +37,9 @@ func (r *run) openTools(ctx context.Context, reply *stream.Assembler) {
 			r.toolbox.tools = append(r.toolbox.tools, t)
 		}
 	}
+	if r.recall.Applies() {
+		r.toolbox.tools = append(r.toolbox.tools, r.opts.Memory.Tool(r.user, r.req.conversation))
+	}
 	if len(r.servers) > 0 {
 		r.toolbox.session = r.opts.MCP.Open(ctx, r.user, r.servers)
 		r.notices = append(r.notices, r.toolbox.session.Notices()...)
@@ -64,7 +67,7 @@ func (r *run) closeTools() {
 // mayHaveTools says, before the tools are known, whether there will be any.
 func (r *run) mayHaveTools() bool {
 	return r.model.Capabilities.Tools && (len(r.opts.Tools[r.model.Provider]) > 0 || !r.keys.search.IsZero() || len(r.servers) > 0 ||
-		r.historyTool && r.opts.History != nil)
+		r.historyTool && r.opts.History != nil || r.wantsMemory)
 }
 
 func (r *run) tool(name string) (tool.Tool, bool) {

@@ -25,6 +25,14 @@ var comments = map[string]string{ //nolint:gosec // words about tokens of models
 	"conversations.title_indexed": "True: its title is in message_search.",
 	"conversations.temporary":     "True: it is neither listed nor searched and ends when you leave it.",
 
+	"memories":                 "Notes that models get to know, if you let them.",
+	"memories.id":              "Id.",
+	"memories.content":         "What it says.",
+	"memories.by_model":        "True: a model wrote it, and you approved it.",
+	"memories.conversation_id": "Where a model wrote it; null: you did.",
+	"memories.created_at":      "When it was stored.",
+	"memories.updated_at":      "When it was last changed.",
+
 	"message_search":                 "Words of messages for the search; filled when you search.",
 	"message_search.created_at":      "That of the message; -infinity: the row is for a title.",
 	"message_search.conversation_id": "The conversation.",

@@ -275,10 +275,12 @@ func TestTurns(t *testing.T) {
 func TestSchema(t *testing.T) {
 	t.Parallel()
 	b := setup(t, Options{})
-	tables, err := b.Schema(t.Context())
+	schema, err := b.Schema(t.Context())
 	require.NoError(t, err)
+	require.Contains(t, schema.Functions, "date_trunc")
+	require.NotContains(t, schema.Functions, "pg_sleep")
 	described := map[string]bool{}
-	for _, table := range tables {
+	for _, table := range schema.Tables {
 		described[table.Name] = true
 		require.NotEmpty(t, table.Comment, "comments.go says nothing of table %s", table.Name)
 		for _, column := range table.Columns {

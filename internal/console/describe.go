@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -23,9 +24,16 @@ type TableColumn struct {
 	Comment  string `json:"comment"`
 }
 
+// Description is what a query can be made of.
+type Description struct {
+	Tables []Table
+	// Functions that a query may call and this server has, in the order of the alphabet.
+	Functions []string
+}
+
 // vocabulary is what the guard knows of this database.
 type vocabulary struct {
-	tables             []Table
+	described          Description
 	columns, functions map[string]bool
 }
 
@@ -38,13 +46,13 @@ type vocabularyCache struct {
 	value vocabulary
 }
 
-// Schema describes the tables of a private brain.
-func (c *Console) Schema(ctx context.Context) ([]Table, error) {
+// Schema describes what can be queried: the tables of a private brain, and functions.
+func (c *Console) Schema(ctx context.Context) (Description, error) {
 	if !c.opts.DB.HasConsole() {
-		return nil, errNone()
+		return Description{}, errNone()
 	}
 	v, err := c.vocabulary(ctx)
-	return v.tables, err
+	return v.described, err
 }
 
 func (c *Console) vocabulary(ctx context.Context) (vocabulary, error) {
@@ -62,17 +70,23 @@ func (c *Console) vocabulary(ctx context.Context) (vocabulary, error) {
 }
 
 func newVocabulary(d tenant.Description) vocabulary {
-	v := vocabulary{tables: make([]Table, len(d.Tables)), columns: map[string]bool{}, functions: make(map[string]bool, len(d.Functions))}
+	v := vocabulary{columns: map[string]bool{}, functions: make(map[string]bool, len(d.Functions))}
+	v.described.Tables = make([]Table, len(d.Tables))
 	for i, t := range d.Tables {
 		table := Table{Name: t.Name, Comment: comments[t.Name], Columns: make([]TableColumn, len(t.Columns))}
 		for j, column := range t.Columns {
 			v.columns[column.Name] = true
 			table.Columns[j] = TableColumn{Name: column.Name, Type: column.Type, Nullable: column.Nullable, Comment: comments[t.Name+"."+column.Name]}
 		}
-		v.tables[i] = table
+		v.described.Tables[i] = table
 	}
 	for _, f := range d.Functions {
 		v.functions[f] = true
+		if functions[f] {
+			v.described.Functions = append(v.described.Functions, f)
+		}
 	}
+	slices.Sort(v.described.Functions)
+	v.described.Functions = slices.Compact(v.described.Functions)
 	return v
 }

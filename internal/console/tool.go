@@ -36,7 +36,7 @@ func (c *Console) Tool(ctx context.Context, user auth.User) (tool.Tool, bool) {
 	}
 	var turn sync.Mutex // a model may ask for several at once, a user has one at a time
 	return tool.Tool{
-		Tool:          llm.Tool{Name: ToolName, Description: describeTool(v.tables), InputSchema: json.RawMessage(toolSchema)},
+		Tool:          llm.Tool{Name: ToolName, Description: describeTool(v.described.Tables), InputSchema: json.RawMessage(toolSchema)},
 		Title:         "Query my history",
 		NeedsApproval: true,
 		Run: func(ctx context.Context, input json.RawMessage) (tool.Result, error) {

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,10 +21,19 @@ const expiresSoon = 14 * 24 * time.Hour
 
 var client = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 
-func get(ctx context.Context, address string) (*http.Response, []byte, error) {
+// answer is what a request brought.
+type answer struct {
+	status  int
+	header  http.Header
+	cookies []*http.Cookie
+	tls     *tls.ConnectionState
+	body    []byte
+}
+
+func get(ctx context.Context, address string) (a answer, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
-		return nil, nil, err
+		return a, err
 	}
 	resp, err := client.Do(request)
 	if err != nil {
@@ -31,11 +41,12 @@ func get(ctx context.Context, address string) (*http.Response, []byte, error) {
 		if errors.As(err, &wrapped) {
 			err = wrapped.Err
 		}
-		return nil, nil, err
+		return a, err
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
-	return resp, body, err
+	a = answer{status: resp.StatusCode, header: resp.Header, cookies: resp.Cookies(), tls: resp.TLS}
+	a.body, err = io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	return a, err
 }
 
 func (e *examination) kratos(ctx context.Context) {
@@ -45,27 +56,27 @@ func (e *examination) kratos(ctx context.Context) {
 		if side.base == "" {
 			continue
 		}
-		resp, _, err := get(ctx, side.base+side.path)
+		resp, err := get(ctx, side.base+side.path)
 		switch {
 		case err != nil:
 			e.report(Failure, "kratos-reach", side.key+": "+kind(err), "is Kratos up? Nobody can sign in without it")
-		case resp.StatusCode != http.StatusOK:
-			e.report(Failure, "kratos-reach", fmt.Sprintf("%s answers %d: it is not ready", side.key, resp.StatusCode), "look at Kratos's log; most often its database is away or not migrated")
+		case resp.status != http.StatusOK:
+			e.report(Failure, "kratos-reach", fmt.Sprintf("%s answers %d: it is not ready", side.key, resp.status), "look at Kratos's log; most often its database is away or not migrated")
 		default:
 			e.good("kratos-reach", side.key+" is ready")
 		}
 	}
 	if e.KratosPublicURL != "" {
-		if resp, _, err := get(ctx, e.KratosPublicURL+"/admin/identities"); err == nil && resp.StatusCode == http.StatusOK {
+		if resp, err := get(ctx, e.KratosPublicURL+"/admin/identities"); err == nil && resp.status == http.StatusOK {
 			e.report(Failure, "kratos-exposure", "KRATOS_PUBLIC_URL answers the admin API: whoever reaches it is everybody", "point it at Kratos's public port (4433), and keep the admin port to the server's network")
 		}
 	}
 	if e.KratosAdminURL == "" {
 		return
 	}
-	if resp, body, err := get(ctx, e.KratosAdminURL+"/admin/version"); err == nil && resp.StatusCode == http.StatusOK {
+	if resp, err := get(ctx, e.KratosAdminURL+"/admin/version"); err == nil && resp.status == http.StatusOK {
 		var is struct{ Version string }
-		if json.Unmarshal(body, &is) == nil && is.Version != "" && is.Version != testedKratos {
+		if json.Unmarshal(resp.body, &is) == nil && is.Version != "" && is.Version != testedKratos {
 			e.report(Note, "kratos-version", "Kratos "+is.Version, "tested with "+testedKratos+"; docs/operations.md says how to upgrade")
 		} else {
 			e.good("kratos-version", "Kratos "+is.Version)
@@ -80,40 +91,40 @@ func (e *examination) site(ctx context.Context) {
 	if !strings.HasPrefix(e.PublicURL, "https://") {
 		e.report(e.strict(), "site-https", "PUBLIC_URL is not https: sessions travel in the clear", "put a proxy with a certificate before the server, and say https:// in PUBLIC_URL")
 	}
-	resp, body, err := get(ctx, e.PublicURL+"/readyz")
+	resp, err := get(ctx, e.PublicURL+"/readyz")
 	if err != nil {
 		e.report(Failure, "site-reach", "the site cannot be reached: "+kind(err), "is the server up, and does PUBLIC_URL lead to it from this machine?")
 		return
 	}
 	var state struct{ Status string }
-	switch _ = json.Unmarshal(body, &state); {
+	switch _ = json.Unmarshal(resp.body, &state); {
 	case state.Status == "":
-		e.report(Failure, "site-reach", fmt.Sprintf("PUBLIC_URL leads to something else (it answers %d to /readyz)", resp.StatusCode), "let the proxy pass all paths to the server")
+		e.report(Failure, "site-reach", fmt.Sprintf("PUBLIC_URL leads to something else (it answers %d to /readyz)", resp.status), "let the proxy pass all paths to the server")
 		return
-	case resp.StatusCode != http.StatusOK || state.Status != "ready":
+	case resp.status != http.StatusOK || state.Status != "ready":
 		e.report(Failure, "site-reach", "the server says that it is "+state.Status, "ask PUBLIC_URL/readyz what is down")
 	default:
 		e.good("site-reach", "the server is ready")
 	}
 	e.certificate(resp)
-	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
+	if date, err := http.ParseTime(resp.header.Get("Date")); err == nil {
 		e.clock("site-clock", "the site's clock", date.Add(500*time.Millisecond)) // it says whole seconds
 	}
 	e.exposure(ctx)
 	e.cookies(ctx)
 }
 
-func (e *examination) certificate(resp *http.Response) {
-	if resp.TLS == nil || len(resp.TLS.PeerCertificates) == 0 {
+func (e *examination) certificate(resp answer) {
+	if resp.tls == nil || len(resp.tls.PeerCertificates) == 0 {
 		return
 	}
-	left := resp.TLS.PeerCertificates[0].NotAfter.Sub(e.Clock())
+	left := resp.tls.PeerCertificates[0].NotAfter.Sub(e.Clock())
 	if left < expiresSoon {
 		e.report(Warning, "site-certificate", fmt.Sprintf("the certificate ends in %d days", int(left.Hours()/24)), "renew it; whatever does so by itself seems not to")
 	} else {
 		e.good("site-certificate", fmt.Sprintf("the certificate is good for %d days", int(left.Hours()/24)))
 	}
-	if resp.Header.Get("Strict-Transport-Security") == "" {
+	if resp.header.Get("Strict-Transport-Security") == "" {
 		e.report(Warning, "site-hsts", "there is no Strict-Transport-Security", "let the proxy pass on the server's headers")
 	}
 }
@@ -124,7 +135,7 @@ func (e *examination) exposure(ctx context.Context) {
 	for path, sign := range map[string]string{
 		"/metrics": "# TYPE ", "/debug/pprof/": "goroutine", "/.ory/admin/identities": `"schema_id"`, "/.ory/identities": `"schema_id"`,
 	} {
-		if resp, body, err := get(ctx, e.PublicURL+path); err == nil && resp.StatusCode == http.StatusOK && strings.Contains(string(body), sign) {
+		if resp, err := get(ctx, e.PublicURL+path); err == nil && resp.status == http.StatusOK && strings.Contains(string(resp.body), sign) {
 			exposed = true
 			e.report(Failure, "site-exposure", path+" answers everybody", "let the proxy pass requests to the public port only, never to INTERNAL_LISTEN or Kratos")
 		}
@@ -136,12 +147,12 @@ func (e *examination) exposure(ctx context.Context) {
 
 // cookies looks at those with which a sign-in begins.
 func (e *examination) cookies(ctx context.Context) {
-	resp, _, err := get(ctx, e.PublicURL+"/.ory/self-service/login/browser")
-	if err != nil || len(resp.Cookies()) == 0 {
+	resp, err := get(ctx, e.PublicURL+"/.ory/self-service/login/browser")
+	if err != nil || len(resp.cookies) == 0 {
 		e.report(Warning, "site-cookies", "a sign-in cannot begin", "ask PUBLIC_URL/.ory/self-service/login/browser what it says")
 		return
 	}
-	for _, cookie := range resp.Cookies() {
+	for _, cookie := range resp.cookies {
 		var lacks []string
 		if !cookie.HttpOnly {
 			lacks = append(lacks, "HttpOnly")

@@ -2,6 +2,7 @@ package faulttest
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -68,6 +69,24 @@ func (c *Client) Do(method, path, body string) (a Answer) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	resp, err := c.send(ctx, method, path, body)
+	if err != nil {
+		return Answer{Err: err}
+	}
+	defer resp.Body.Close()
+	return readAnswer(resp)
+}
+
+// Upload sends a file, which is no JSON.
+func (c *Client) Upload(path, mediaType string, file []byte) Answer {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.Base+path, bytes.NewReader(file))
+	if err != nil {
+		return Answer{Err: err}
+	}
+	request.Header.Set("Authorization", "Bearer "+c.Token)
+	request.Header.Set("Content-Type", mediaType)
+	resp, err := httpClient.Do(request)
 	if err != nil {
 		return Answer{Err: err}
 	}

@@ -38,6 +38,14 @@ const (
 	CodeTooLarge Code = "too_large"
 	// CodeStorageFull: the user's data take as much room as they may.
 	CodeStorageFull Code = "storage_full"
+	// CodeMemoryFull: the user has as many notes as they may.
+	CodeMemoryFull Code = "memory_full"
+	// CodeShareTooLarge: the conversation is too long to be shared.
+	CodeShareTooLarge Code = "share_too_large"
+	// CodeShareLimit: the user has shared as many conversations as they may at a time.
+	CodeShareLimit Code = "share_limit"
+	// CodeTemporaryConversation: a temporary conversation does not allow this.
+	CodeTemporaryConversation Code = "temporary_conversation"
 	// CodeUnsupportedMediaType: the body is not application/json.
 	CodeUnsupportedMediaType Code = "unsupported_media_type"
 	// CodeInvalid: the request can be read, but members of it are invalid; they are listed.
@@ -89,9 +97,13 @@ var infos = map[Code]Info{
 	CodeMethodNotAllowed:         {http.StatusMethodNotAllowed, "Method not allowed"},
 	CodeConflict:                 {http.StatusConflict, "Conflict"},
 	CodeRunActive:                {http.StatusConflict, "A reply is under way"},
+	CodeMemoryFull:               {http.StatusConflict, "Too many notes"},
 	CodeSecretUnreadable:         {http.StatusConflict, "Stored secret unreadable"},
 	CodeTooLarge:                 {http.StatusRequestEntityTooLarge, "Too large"},
 	CodeStorageFull:              {http.StatusRequestEntityTooLarge, "Storage is full"},
+	CodeShareTooLarge:            {http.StatusRequestEntityTooLarge, "Too long to be shared"},
+	CodeShareLimit:               {http.StatusConflict, "Too many shared links"},
+	CodeTemporaryConversation:    {http.StatusConflict, "The conversation is temporary"},
 	CodeUnsupportedMediaType:     {http.StatusUnsupportedMediaType, "Unsupported media type"},
 	CodeInvalid:                  {http.StatusUnprocessableEntity, "Invalid request"},
 	CodeSQL:                      {http.StatusUnprocessableEntity, "The query failed"},

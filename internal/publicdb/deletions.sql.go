@@ -165,6 +165,16 @@ func (q *Queries) DeletionFinish(ctx context.Context, db DBTX, arg DeletionFinis
 	return err
 }
 
+const deletionFold = `-- name: DeletionFold :exec
+SELECT folded_at FROM public.usage_fold FOR UPDATE
+`
+
+// As owner: waits for who folds the journal now. Who does it later finds the account no more.
+func (q *Queries) DeletionFold(ctx context.Context, db DBTX) error {
+	_, err := db.Exec(ctx, deletionFold)
+	return err
+}
+
 const deletionGet = `-- name: DeletionGet :one
 SELECT id, requested_by, requested_at, step, steps, mails, error_code, finished_at FROM public.deletions WHERE id = $1
 `
@@ -282,7 +292,8 @@ func (q *Queries) DeletionUnregister(ctx context.Context, db DBTX, userID uuid.U
 }
 
 const deletionUsage = `-- name: DeletionUsage :exec
-WITH gone AS (DELETE FROM public.usage_daily d WHERE d.user_id = $1 RETURNING d.user_id, d.day, d.model, d.key_source, d.messages, d.input_tokens, d.cached_input_tokens, d.output_tokens, d.reasoning_tokens, d.cost_microusd)
+WITH gone AS (DELETE FROM public.usage_daily d WHERE d.user_id = $1 RETURNING d.user_id, d.day, d.model, d.key_source, d.messages, d.input_tokens, d.cached_input_tokens, d.output_tokens, d.reasoning_tokens, d.cost_microusd),
+journal AS (UPDATE public.usage_events SET user_id = '00000000-0000-0000-0000-000000000000' WHERE user_id = $1)
 INSERT INTO public.usage_daily AS u (user_id, day, model, key_source, messages, input_tokens, cached_input_tokens, output_tokens, reasoning_tokens, cost_microusd)
 SELECT '00000000-0000-0000-0000-000000000000'::uuid, day, model, key_source, messages, input_tokens, cached_input_tokens, output_tokens, reasoning_tokens, cost_microusd
 FROM gone

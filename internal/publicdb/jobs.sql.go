@@ -38,8 +38,8 @@ type JobAddRow struct {
 	Name       string
 	State      string
 	Arguments  json.RawMessage
-	Checkpoint []byte
-	Result     []byte
+	Checkpoint json.RawMessage
+	Result     json.RawMessage
 	Phase      string
 	Progress   int64
 	Total      int64
@@ -130,8 +130,8 @@ type JobClaimRow struct {
 	Name       string
 	State      string
 	Arguments  json.RawMessage
-	Checkpoint []byte
-	Result     []byte
+	Checkpoint json.RawMessage
+	Result     json.RawMessage
 	Phase      string
 	Progress   int64
 	Total      int64
@@ -235,8 +235,8 @@ type JobGetRow struct {
 	Name       string
 	State      string
 	Arguments  json.RawMessage
-	Checkpoint []byte
-	Result     []byte
+	Checkpoint json.RawMessage
+	Result     json.RawMessage
 	Phase      string
 	Progress   int64
 	Total      int64
@@ -330,8 +330,8 @@ type JobListRow struct {
 	Name       string
 	State      string
 	Arguments  json.RawMessage
-	Checkpoint []byte
-	Result     []byte
+	Checkpoint json.RawMessage
+	Result     json.RawMessage
 	Phase      string
 	Progress   int64
 	Total      int64

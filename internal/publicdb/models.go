@@ -54,8 +54,8 @@ type AccountJob struct {
 	Name       string
 	State      string
 	Arguments  json.RawMessage
-	Checkpoint []byte
-	Result     []byte
+	Checkpoint json.RawMessage
+	Result     json.RawMessage
 	Phase      string
 	// How much is done, of total; what is counted is the kind's to say. Total 0: not known.
 	Progress          int64
@@ -67,6 +67,14 @@ type AccountJob struct {
 	StartedAt         *time.Time
 	UpdatedAt         time.Time
 	FinishedAt        *time.Time
+}
+
+// How far behind active_users, retention, top_users, first_token and the users of quota_hits are. The others never are.
+type AnalyticsFreshness struct {
+	// When the journal was last folded.
+	FoldedAt time.Time
+	// Rows of it that are not yet.
+	Waiting int64
 }
 
 // One row per account that was deleted or is being so, which does not say whose it was.
@@ -82,6 +90,12 @@ type Deletion struct {
 	Mails               *string
 	ErrorCode           *string
 	FinishedAt          *time.Time
+}
+
+// When accounts that are deleted by now had signed up; whose they were is not known.
+type DepartedSignup struct {
+	Quarter  int32
+	Accounts int64
 }
 
 // Server processes alive; a stale heartbeat marks the runs of a dead one as interrupted.
@@ -103,6 +117,16 @@ type JobTicket struct {
 	LeasedBy    *uuid.UUID
 	LeasedUntil *time.Time
 	Attempt     int32
+}
+
+// How many runs took how long to their first token.
+type LatencyQuarter struct {
+	Quarter   int32
+	Model     string
+	KeySource string
+	// Those of more than 2^((bucket-1)/4) and at most 2^(bucket/4) milliseconds.
+	Bucket int16
+	Runs   int64
 }
 
 // Models offered, with prices; written by migrate from the catalog. Join usage_daily.model to id.
@@ -158,6 +182,19 @@ type RunTicket struct {
 	CreatedAt       time.Time
 }
 
+// Copies of conversations that their owners have shared by link; none stays for longer than a year.
+type Share struct {
+	ID             string
+	UserID         uuid.UUID
+	ConversationID string
+	Slot           int16
+	Title          string
+	Snapshot       json.RawMessage
+	Messages       int32
+	CreatedAt      time.Time
+	ExpiresAt      time.Time
+}
+
 // One row per user who has, or is getting, a private brain.
 type Tenant struct {
 	UserID     uuid.UUID
@@ -189,6 +226,48 @@ type UsageDaily struct {
 	CostMicrousd    int64
 }
 
+// Runs settled, and messages refused for a quota, that are not folded into the roll-ups yet: a few seconds' worth.
+type UsageEvent struct {
+	// Nil (all zeros): of an account that was deleted since.
+	UserID uuid.UUID
+	// When the run began.
+	Quarter   int32
+	Model     string
+	KeySource string
+	Outcome   string
+	// -1 takes back a run whose end turned out to be another.
+	Runs              int32
+	Messages          int64
+	InputTokens       int64
+	CachedInputTokens int64
+	OutputTokens      int64
+	ReasoningTokens   int64
+	CostMicrousd      int64
+	// From the request to the first of the reply, in milliseconds; null: there was none, or nobody knows.
+	FirstTokenMs *int32
+}
+
+// When the journal was last folded; whoever folds holds the row.
+type UsageFold struct {
+	Held     bool
+	FoldedAt time.Time
+}
+
+// What all users together have used, by the quarter of an hour in which runs began, model, whose key paid and how they ended.
+type UsageQuarter struct {
+	Quarter           int32
+	Model             string
+	KeySource         string
+	Outcome           string
+	Runs              int64
+	Messages          int64
+	InputTokens       int64
+	CachedInputTokens int64
+	OutputTokens      int64
+	ReasoningTokens   int64
+	CostMicrousd      int64
+}
+
 // Own provider keys, encrypted under a key derived per user.
 type UserApiKey struct {
 	UserID     uuid.UUID
@@ -199,6 +278,25 @@ type UserApiKey struct {
 	LastFour   string
 	CreatedAt  time.Time
 	LastUsedAt *time.Time
+}
+
+// When a user was active on a UTC day, and what they used on it. Who was active in some span is told by the first row in it: the one whose prev_quarter is before it.
+type UserDay struct {
+	UserID uuid.UUID
+	// Days since 1970-01-01, UTC.
+	Day int32
+	// In which their first run of the day began.
+	FirstQuarter int32
+	LastQuarter  int32
+	// The last one before this day in which they began a run; null: there is none.
+	PrevQuarter *int32
+	// In which their private brain was registered.
+	SignupQuarter int32
+	Messages      int64
+	// Input and output together.
+	Tokens           int64
+	PlatformMicrousd int64
+	OwnMicrousd      int64
 }
 
 // Built-in MCP servers a user has turned on or off; no row means as the catalog says.
@@ -226,6 +324,19 @@ type UserMcpServer struct {
 	Slot              int16
 }
 
+// What a user used by quarter of an hour: read where a local day ends within a UTC day.
+type UserQuarter struct {
+	UserID           uuid.UUID
+	Quarter          int32
+	Messages         int64
+	Tokens           int64
+	PlatformMicrousd int64
+	OwnMicrousd      int64
+	// Messages refused because the day's quota was used up; month_hits likewise.
+	DayHits   int32
+	MonthHits int32
+}
+
 // Preferences of a user; no row means all defaults.
 type UserSetting struct {
 	UserID             uuid.UUID
@@ -241,4 +352,6 @@ type UserSetting struct {
 	RetentionDays *int32
 	// Models may ask to query the private brain; every query is approved by the user.
 	HistoryTool bool
+	// Notes of the private brain go into prompts, and models may ask to write some; every change is approved by the user.
+	Memory bool
 }

@@ -33,6 +33,31 @@ func (q *Queries) QuotaGet(ctx context.Context, db DBTX) (QuotaGetRow, error) {
 	return i, err
 }
 
+const quotaHit = `-- name: QuotaHit :exec
+INSERT INTO public.usage_events (user_id, quarter, model, key_source, outcome)
+SELECT t.user_id, floor(extract(epoch FROM $1::timestamptz) / 900)::integer, $2::text, 'platform',
+  CASE WHEN $3::integer <= 0 OR q.month >= $4::date AND q.month_used >= $3::integer THEN 'quota_month' ELSE 'quota_day' END
+FROM public.tenants t LEFT JOIN public.quota_counters q ON q.user_id = t.user_id
+`
+
+type QuotaHitParams struct {
+	StartedAt  time.Time
+	Model      string
+	MonthLimit int32
+	Month      time.Time
+}
+
+// A message was refused: of which allowance nothing is left, the month's first.
+func (q *Queries) QuotaHit(ctx context.Context, db DBTX, arg QuotaHitParams) error {
+	_, err := db.Exec(ctx, quotaHit,
+		arg.StartedAt,
+		arg.Model,
+		arg.MonthLimit,
+		arg.Month,
+	)
+	return err
+}
+
 const quotaRefund = `-- name: QuotaRefund :exec
 UPDATE public.quota_counters SET
   day_used = CASE WHEN day = $1::date THEN greatest(day_used - 1, 0) ELSE day_used END,

@@ -68,6 +68,7 @@ func (q *Queries) RunAdmit(ctx context.Context, db DBTX, arg RunAdmitParams) (bo
 
 const runContext = `-- name: RunContext :one
 SELECT s.default_model, s.reasoning_effort, s.custom_instructions, s.tool_approval, coalesce(s.history_tool, false)::boolean AS history_tool,
+  coalesce(s.memory, false)::boolean AS memory,
   coalesce((SELECT jsonb_agg(jsonb_build_object('Provider', k.provider, 'ID', k.id, 'Ciphertext', encode(k.ciphertext, 'base64'),
       'KeyID', k.key_id, 'LastFour', k.last_four, 'CreatedAt', k.created_at, 'LastUsedAt', k.last_used_at) ORDER BY k.provider)
     FROM public.user_api_keys k), 'null')::jsonb AS keys,
@@ -86,6 +87,7 @@ type RunContextRow struct {
 	CustomInstructions *string
 	ToolApproval       *string
 	HistoryTool        bool
+	Memory             bool
 	Keys               json.RawMessage
 	Servers            json.RawMessage
 	Builtins           json.RawMessage
@@ -102,6 +104,7 @@ func (q *Queries) RunContext(ctx context.Context, db DBTX) (RunContextRow, error
 		&i.CustomInstructions,
 		&i.ToolApproval,
 		&i.HistoryTool,
+		&i.Memory,
 		&i.Keys,
 		&i.Servers,
 		&i.Builtins,

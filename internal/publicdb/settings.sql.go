@@ -12,7 +12,7 @@ import (
 )
 
 const settingsGet = `-- name: SettingsGet :one
-SELECT default_model, reasoning_effort, custom_instructions, preferences, tool_approval, retention_days, history_tool, updated_at FROM public.user_settings
+SELECT default_model, reasoning_effort, custom_instructions, preferences, tool_approval, retention_days, history_tool, memory, updated_at FROM public.user_settings
 `
 
 type SettingsGetRow struct {
@@ -23,6 +23,7 @@ type SettingsGetRow struct {
 	ToolApproval       *string
 	RetentionDays      *int32
 	HistoryTool        bool
+	Memory             bool
 	UpdatedAt          time.Time
 }
 
@@ -37,24 +38,26 @@ func (q *Queries) SettingsGet(ctx context.Context, db DBTX) (SettingsGetRow, err
 		&i.ToolApproval,
 		&i.RetentionDays,
 		&i.HistoryTool,
+		&i.Memory,
 		&i.UpdatedAt,
 	)
 	return i, err
 }
 
 const settingsPatch = `-- name: SettingsPatch :exec
-INSERT INTO public.user_settings AS s (user_id, default_model, reasoning_effort, custom_instructions, preferences, tool_approval, retention_days, history_tool, updated_at)
+INSERT INTO public.user_settings AS s (user_id, default_model, reasoning_effort, custom_instructions, preferences, tool_approval, retention_days, history_tool, memory, updated_at)
 SELECT t.user_id, $1::text, $2::text,
-  coalesce($3::text, ''), coalesce($4::jsonb, '{}'), $5::text, $6::integer, $7::boolean, $8::timestamptz
+  coalesce($3::text, ''), coalesce($4::jsonb, '{}'), $5::text, $6::integer, $7::boolean, $8::boolean, $9::timestamptz
 FROM public.tenants t
 ON CONFLICT (user_id) DO UPDATE SET
-  default_model = CASE WHEN $9::boolean THEN excluded.default_model ELSE s.default_model END,
-  reasoning_effort = CASE WHEN $10::boolean THEN excluded.reasoning_effort ELSE s.reasoning_effort END,
-  custom_instructions = CASE WHEN $11::boolean THEN excluded.custom_instructions ELSE s.custom_instructions END,
-  preferences = CASE WHEN $12::boolean THEN excluded.preferences ELSE s.preferences END,
-  tool_approval = CASE WHEN $13::boolean THEN excluded.tool_approval ELSE s.tool_approval END,
-  retention_days = CASE WHEN $14::boolean THEN excluded.retention_days ELSE s.retention_days END,
-  history_tool = CASE WHEN $15::boolean THEN excluded.history_tool ELSE s.history_tool END,
+  default_model = CASE WHEN $10::boolean THEN excluded.default_model ELSE s.default_model END,
+  reasoning_effort = CASE WHEN $11::boolean THEN excluded.reasoning_effort ELSE s.reasoning_effort END,
+  custom_instructions = CASE WHEN $12::boolean THEN excluded.custom_instructions ELSE s.custom_instructions END,
+  preferences = CASE WHEN $13::boolean THEN excluded.preferences ELSE s.preferences END,
+  tool_approval = CASE WHEN $14::boolean THEN excluded.tool_approval ELSE s.tool_approval END,
+  retention_days = CASE WHEN $15::boolean THEN excluded.retention_days ELSE s.retention_days END,
+  history_tool = CASE WHEN $16::boolean THEN excluded.history_tool ELSE s.history_tool END,
+  memory = CASE WHEN $17::boolean THEN excluded.memory ELSE s.memory END,
   updated_at = excluded.updated_at
 `
 
@@ -62,10 +65,11 @@ type SettingsPatchParams struct {
 	DefaultModel          *string
 	ReasoningEffort       *string
 	CustomInstructions    *string
-	Preferences           []byte
+	Preferences           json.RawMessage
 	ToolApproval          *string
 	RetentionDays         *int32
 	HistoryTool           bool
+	Memory                bool
 	Now                   time.Time
 	SetDefaultModel       bool
 	SetReasoningEffort    bool
@@ -74,6 +78,7 @@ type SettingsPatchParams struct {
 	SetToolApproval       bool
 	SetRetentionDays      bool
 	SetHistoryTool        bool
+	SetMemory             bool
 }
 
 // Sets the members whose flag is true and leaves the others as they are.
@@ -86,6 +91,7 @@ func (q *Queries) SettingsPatch(ctx context.Context, db DBTX, arg SettingsPatchP
 		arg.ToolApproval,
 		arg.RetentionDays,
 		arg.HistoryTool,
+		arg.Memory,
 		arg.Now,
 		arg.SetDefaultModel,
 		arg.SetReasoningEffort,
@@ -94,6 +100,7 @@ func (q *Queries) SettingsPatch(ctx context.Context, db DBTX, arg SettingsPatchP
 		arg.SetToolApproval,
 		arg.SetRetentionDays,
 		arg.SetHistoryTool,
+		arg.SetMemory,
 	)
 	return err
 }

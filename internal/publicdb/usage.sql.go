@@ -13,6 +13,14 @@ import (
 )
 
 const usageAdd = `-- name: UsageAdd :exec
+WITH event AS (
+  INSERT INTO public.usage_events (user_id, quarter, model, key_source, outcome, runs, messages, input_tokens, cached_input_tokens, output_tokens,
+    reasoning_tokens, cost_microusd)
+  SELECT t.user_id, floor(extract(epoch FROM $10::timestamptz) / 900)::integer, $2::text, $3::text, 'complete', 0,
+    $4::bigint, $5::bigint,
+    $6::bigint, $7::bigint, $8::bigint, $9::bigint
+  FROM public.tenants t
+)
 INSERT INTO public.usage_daily AS u (user_id, day, model, key_source, messages, input_tokens, cached_input_tokens, output_tokens, reasoning_tokens, cost_microusd)
 SELECT t.user_id, $1::date, $2::text, $3::text, $4::bigint, $5::bigint, $6::bigint,
   $7::bigint, $8::bigint, $9::bigint
@@ -36,8 +44,10 @@ type UsageAddParams struct {
 	OutputTokens      int64
 	ReasoningTokens   int64
 	CostMicrousd      int64
+	StartedAt         time.Time
 }
 
+// What was used beside a run, accounted for where the run is.
 func (q *Queries) UsageAdd(ctx context.Context, db DBTX, arg UsageAddParams) error {
 	_, err := db.Exec(ctx, usageAdd,
 		arg.Day,
@@ -49,16 +59,26 @@ func (q *Queries) UsageAdd(ctx context.Context, db DBTX, arg UsageAddParams) err
 		arg.OutputTokens,
 		arg.ReasoningTokens,
 		arg.CostMicrousd,
+		arg.StartedAt,
 	)
 	return err
 }
 
 const usageAddOfRun = `-- name: UsageAddOfRun :exec
-WITH ended AS (DELETE FROM public.run_tickets WHERE run_id = $10)
+WITH ended AS (DELETE FROM public.run_tickets WHERE run_id = $11), event AS (
+  INSERT INTO public.usage_events (user_id, quarter, model, key_source, outcome, runs, messages, input_tokens, cached_input_tokens, output_tokens,
+    reasoning_tokens, cost_microusd, first_token_ms)
+  SELECT t.user_id, floor(extract(epoch FROM $12::timestamptz) / 900)::integer, $2::text, $3::text, $13::text, 1,
+    $4::bigint, $5::bigint,
+    $6::bigint, $7::bigint, $8::bigint, $9::bigint,
+    $14::integer
+  FROM public.tenants t
+)
 INSERT INTO public.usage_daily AS u (user_id, day, model, key_source, messages, input_tokens, cached_input_tokens, output_tokens, reasoning_tokens, cost_microusd)
 SELECT t.user_id, $1::date, $2::text, $3::text, $4::bigint, $5::bigint, $6::bigint,
   $7::bigint, $8::bigint, $9::bigint
 FROM public.tenants t
+WHERE $10::boolean
 ON CONFLICT (user_id, day, model, key_source) DO UPDATE SET
   messages = u.messages + excluded.messages,
   input_tokens = u.input_tokens + excluded.input_tokens,
@@ -78,10 +98,14 @@ type UsageAddOfRunParams struct {
 	OutputTokens      int64
 	ReasoningTokens   int64
 	CostMicrousd      int64
+	Used              bool
 	RunID             uuid.UUID
+	StartedAt         time.Time
+	Outcome           string
+	FirstTokenMs      *int32
 }
 
-// UsageAdd, when a run ends: it has no ticket any more.
+// When a run ends: it has no ticket any more, an entry in the journal, and on its day what it used, if that is anything.
 func (q *Queries) UsageAddOfRun(ctx context.Context, db DBTX, arg UsageAddOfRunParams) error {
 	_, err := db.Exec(ctx, usageAddOfRun,
 		arg.Day,
@@ -93,9 +117,81 @@ func (q *Queries) UsageAddOfRun(ctx context.Context, db DBTX, arg UsageAddOfRunP
 		arg.OutputTokens,
 		arg.ReasoningTokens,
 		arg.CostMicrousd,
+		arg.Used,
 		arg.RunID,
+		arg.StartedAt,
+		arg.Outcome,
+		arg.FirstTokenMs,
 	)
 	return err
+}
+
+const usageAmend = `-- name: UsageAmend :exec
+WITH event AS (
+  INSERT INTO public.usage_events (user_id, quarter, model, key_source, outcome, runs, messages, input_tokens, cached_input_tokens, output_tokens,
+    reasoning_tokens, cost_microusd)
+  SELECT t.user_id, floor(extract(epoch FROM $10::timestamptz) / 900)::integer, $2::text, $3::text, e.outcome, e.runs,
+    e.part * $4::bigint, e.part * $5::bigint, e.part * $6::bigint, e.part * $7::bigint,
+    e.part * $8::bigint, e.part * $9::bigint
+  FROM public.tenants t, (VALUES ($11::text, -1, 0), ($12::text, 1, 1)) e (outcome, runs, part)
+)
+INSERT INTO public.usage_daily AS u (user_id, day, model, key_source, messages, input_tokens, cached_input_tokens, output_tokens, reasoning_tokens, cost_microusd)
+SELECT t.user_id, $1::date, $2::text, $3::text, $4::bigint, $5::bigint, $6::bigint,
+  $7::bigint, $8::bigint, $9::bigint
+FROM public.tenants t
+ON CONFLICT (user_id, day, model, key_source) DO UPDATE SET
+  messages = u.messages + excluded.messages,
+  input_tokens = u.input_tokens + excluded.input_tokens,
+  cached_input_tokens = u.cached_input_tokens + excluded.cached_input_tokens,
+  output_tokens = u.output_tokens + excluded.output_tokens,
+  reasoning_tokens = u.reasoning_tokens + excluded.reasoning_tokens,
+  cost_microusd = u.cost_microusd + excluded.cost_microusd
+`
+
+type UsageAmendParams struct {
+	Day               time.Time
+	Model             string
+	KeySource         string
+	Messages          int64
+	InputTokens       int64
+	CachedInputTokens int64
+	OutputTokens      int64
+	ReasoningTokens   int64
+	CostMicrousd      int64
+	StartedAt         time.Time
+	Was               string
+	Outcome           string
+}
+
+// The difference between what was accounted for a run that another process had ended, and what it was.
+func (q *Queries) UsageAmend(ctx context.Context, db DBTX, arg UsageAmendParams) error {
+	_, err := db.Exec(ctx, usageAmend,
+		arg.Day,
+		arg.Model,
+		arg.KeySource,
+		arg.Messages,
+		arg.InputTokens,
+		arg.CachedInputTokens,
+		arg.OutputTokens,
+		arg.ReasoningTokens,
+		arg.CostMicrousd,
+		arg.StartedAt,
+		arg.Was,
+		arg.Outcome,
+	)
+	return err
+}
+
+const usageFold = `-- name: UsageFold :one
+SELECT public.fold_usage($1::integer)::integer AS folded
+`
+
+// Unbound: folds up to so many rows of the journal into the roll-ups.
+func (q *Queries) UsageFold(ctx context.Context, db DBTX, maxRows int32) (int32, error) {
+	row := db.QueryRow(ctx, usageFold, maxRows)
+	var folded int32
+	err := row.Scan(&folded)
+	return folded, err
 }
 
 const usageList = `-- name: UsageList :many

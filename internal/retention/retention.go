@@ -18,6 +18,7 @@ import (
 	"github.com/maypok86/otter/v2"
 
 	"twobrains/internal/auth"
+	"twobrains/internal/chat"
 	"twobrains/internal/publicdb"
 	"twobrains/internal/tenant"
 	"twobrains/internal/tenantdb"
@@ -158,12 +159,7 @@ func (k *Keeper) sweepSome(ctx context.Context, brain *tenant.Brain) (deleted in
 			return err
 		}
 		more = len(ids) == atOnce
-		for _, remove := range []func(context.Context, tenantdb.DBTX, []string) error{
-			k.private.SearchDeleteConversations, k.private.RetentionDeleteMessages, k.private.RetentionDeleteRuns, k.private.RetentionDeleteAttachments,
-		} {
-			tenant.QueueExec(tx, func(db tenant.DBTX) error { return remove(ctx, db, ids) })
-		}
-		gone = tenant.Queue(tx, func(db tenant.DBTX) (int64, error) { return k.private.RetentionDeleteConversations(ctx, db, ids) })
+		gone = chat.QueueDelete(ctx, tx, ids)
 		return nil
 	})
 	if err != nil || gone == nil {

@@ -75,6 +75,30 @@ func (b *testBundle) left(t *testing.T, user auth.User) (ids []string) {
 
 const day = 24 * time.Hour
 
+// What was shared of a conversation goes with it, and nothing else.
+func TestSharesGoWithTheirConversations(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	stranger := b.ids.User(t, uuid.New())
+	for i, user := range []auth.User{b.user, stranger} {
+		b.talk(t, user, "old", 9*day, false)
+		b.talk(t, user, "new", day, false)
+		_, err := b.super.Exec(t.Context(), `INSERT INTO public.shares (id, user_id, conversation_id, slot, title, snapshot, messages, expires_at)
+			SELECT lpad(c || $2::int || n, 22, 'x'), $1, c, n, '', '[]', 1, now() + interval '1 day'
+			FROM (VALUES ('old', 1), ('old', 2), ('newer', 3)) v(c, n)`, user.ID(), i)
+		require.NoError(t, err)
+	}
+	_, err := b.super.Exec(t.Context(), "INSERT INTO public.user_settings (user_id, retention_days) VALUES ($1, 7)", b.user.ID())
+	require.NoError(t, err)
+	deleted, err := b.Sweep(t.Context(), b.user)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, deleted)
+	var mine, theirs int
+	require.NoError(t, b.super.QueryRow(t.Context(), "SELECT count(*) FILTER (WHERE user_id = $1), count(*) FILTER (WHERE user_id <> $1) FROM public.shares", b.user.ID()).
+		Scan(&mine, &theirs))
+	require.Equal(t, []int{1, 3}, []int{mine, theirs})
+}
+
 func TestDeletesWhatIsOlderThanItsOwnerWants(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

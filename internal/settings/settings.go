@@ -45,6 +45,8 @@ type Settings struct {
 	RetentionDays *int
 	// HistoryTool lets models query the user's private brain in SQL; the user is asked each time.
 	HistoryTool bool
+	// Memory puts the user's notes into prompts and lets models ask to change them; the user is asked each time.
+	Memory bool
 	// CustomInstructions go before every conversation.
 	CustomInstructions string
 	// Preferences is a JSON object that only clients understand.
@@ -64,6 +66,7 @@ type Patch struct {
 	ToolApproval       Change[string]
 	RetentionDays      Change[int]
 	HistoryTool        Change[bool]
+	Memory             Change[bool]
 	CustomInstructions Change[string]
 	Preferences        Change[json.RawMessage]
 }
@@ -106,6 +109,7 @@ func (s *Service) Update(ctx context.Context, user auth.User, p Patch) (Settings
 		SetToolApproval: p.ToolApproval.Set, ToolApproval: p.ToolApproval.Value,
 		SetRetentionDays: p.RetentionDays.Set,
 		SetHistoryTool:   p.HistoryTool.Set, HistoryTool: p.HistoryTool.Value != nil && *p.HistoryTool.Value,
+		SetMemory: p.Memory.Set, Memory: p.Memory.Value != nil && *p.Memory.Value,
 		SetCustomInstructions: p.CustomInstructions.Set, CustomInstructions: p.CustomInstructions.Value,
 		SetPreferences: p.Preferences.Set,
 		Now:            s.now(),
@@ -190,6 +194,7 @@ func (s *Service) run(ctx context.Context, user auth.User, patch *publicdb.Setti
 		ReasoningEffort:    r.ReasoningEffort,
 		ToolApproval:       r.ToolApproval,
 		HistoryTool:        r.HistoryTool,
+		Memory:             r.Memory,
 		CustomInstructions: r.CustomInstructions,
 		Preferences:        r.Preferences,
 	}, nil

@@ -59,7 +59,7 @@ func New(o Options) (*Service, error) {
 
 // Usage is what a user's data take, in bytes.
 type Usage struct {
-	// Messages are those of all conversations, all versions included, as they are stored: long ones compressed.
+	// Messages are those of all conversations, all versions included, and notes, as they are stored: long ones compressed.
 	Messages int64
 	// Attachments are files; a small one counts as 4 KiB.
 	Attachments int64

@@ -7,6 +7,11 @@ DECLARE
   analyst text := current_setting('twobrains.analyst_role');
   console text := current_setting('twobrains.console_role');
   setting text;
+  -- What analysts do not read besides locks and ciphertexts: words of users, what opens or recognises something, and texts of errors and
+  -- of operators, which may quote either.
+  hidden  text[] := ARRAY['user_settings.custom_instructions', 'user_settings.preferences', 'user_api_keys.last_four',
+    'user_mcp_servers.name', 'user_mcp_servers.url', 'user_mcp_servers.header_names', 'account_jobs.arguments', 'account_jobs.checkpoint',
+    'account_jobs.result', 'account_audit.detail', 'deletions.digest', 'tenants.failure', 'shares.id', 'shares.title', 'shares.snapshot'];
   tbl     record;
   cols    text;
 BEGIN
@@ -22,8 +27,9 @@ BEGIN
   REVOKE ALL ON FUNCTION public.require(boolean, text) FROM PUBLIC;
   EXECUTE format('GRANT EXECUTE ON FUNCTION public.require(boolean, text) TO %I', app);
   -- Doors of the product: functions that pass a seal for whom it opens.
-  FOR tbl IN SELECT p.oid::regprocedure AS door FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace AND p.prosecdef AND p.proname = 'search_messages' LOOP
-    EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', tbl.door);
+  FOR tbl IN SELECT p.oid::regprocedure AS door FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace AND p.prosecdef
+    AND p.proname IN ('search_messages', 'read_share', 'fold_usage') LOOP
+    EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC, %I, %I', tbl.door, analyst, console);
     EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', tbl.door, app);
   END LOOP;
 
@@ -40,17 +46,29 @@ BEGIN
 
     EXECUTE format('REVOKE ALL ON public.%I FROM PUBLIC, %I, %I, %I', tbl.relname, app, analyst, console);
     EXECUTE format('GRANT %s ON public.%I TO %I',
-      CASE WHEN tbl.relname IN ('tenants', 'schema_version', 'models') THEN 'SELECT' ELSE 'SELECT, INSERT, UPDATE, DELETE' END, tbl.relname, app);
+      CASE WHEN tbl.relname IN ('tenants', 'schema_version', 'models', 'user_days', 'user_quarters', 'usage_quarters', 'latency_quarters',
+          'departed_signups', 'usage_fold') THEN 'SELECT'
+        WHEN tbl.relname = 'usage_events' THEN 'INSERT'
+        ELSE 'SELECT, INSERT, UPDATE, DELETE' END, tbl.relname, app);
 
     SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) INTO cols
     FROM pg_attribute a
-    WHERE a.attrelid = tbl.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attname <> 'lock' AND a.attname !~ 'ciphertext$';
+    WHERE a.attrelid = tbl.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attname <> 'lock' AND a.attname !~ 'ciphertext$'
+      AND tbl.relname || '.' || a.attname <> ALL (hidden);
     EXECUTE format('GRANT SELECT (%s) ON public.%I TO %I', cols, tbl.relname, analyst);
     IF tbl.relrowsecurity THEN
       EXECUTE format('DROP POLICY IF EXISTS analyst ON public.%I', tbl.relname);
       EXECUTE format('CREATE POLICY analyst ON public.%I FOR SELECT TO %I USING (true)', tbl.relname, analyst);
     END IF;
   END LOOP;
+
+  -- Questions about all users are the analyst's alone. They run with the rights of who asks.
+  IF to_regnamespace('analytics') IS NOT NULL THEN
+    EXECUTE format('REVOKE ALL ON SCHEMA analytics FROM PUBLIC, %I, %I, %I', app, analyst, console);
+    EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA analytics FROM PUBLIC, %I, %I, %I', app, analyst, console);
+    EXECUTE format('GRANT USAGE ON SCHEMA analytics TO %I', analyst);
+    EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA analytics TO %I', analyst);
+  END IF;
 
   -- What a lane also sends when it connects (appSettings in sql.go), for connections that a pooler makes.
   EXECUTE format('ALTER ROLE %I IN DATABASE %I SET search_path = brain_template, pg_temp', app, current_database());
@@ -67,5 +85,6 @@ BEGIN
   END LOOP;
   EXECUTE format('ALTER ROLE %I IN DATABASE %I SET default_transaction_read_only = on', analyst, current_database());
   EXECUTE format('ALTER ROLE %I IN DATABASE %I SET statement_timeout = ''30s''', analyst, current_database());
+  EXECUTE format('ALTER ROLE %I IN DATABASE %I SET jit = off', analyst, current_database());
 END
 $$;

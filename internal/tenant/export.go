@@ -125,6 +125,9 @@ func (db *DB) connectApp(ctx context.Context) (*pgx.Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect for a snapshot: %w", err)
 	}
+	if !l.direct {
+		return conn, nameTypes(ctx, conn)
+	}
 	return conn, nil
 }
 

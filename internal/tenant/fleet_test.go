@@ -139,7 +139,7 @@ func TestFleetDoctorAndRepair(t *testing.T) {
 		{"registry's lock", "UPDATE public.tenants SET lock = sha256('x') WHERE user_id = '$u'", []string{"unknown-lock"}, ""},
 		{"registry's key id", "UPDATE public.tenants SET key_id = 'other' WHERE user_id = '$u'", []string{"wrong-key-id"}, ""},
 		{"unknown key", "UPDATE public.tenants SET key_id = 'lost', lock = sha256('y') WHERE user_id = '$u'; ALTER POLICY seal ON $s.messages USING ((SELECT sha256(current_setting('twobrains.key', true)::bytea) = '\\x" + strings.Repeat("00", 32) + "'::bytea))",
-			[]string{"!unknown-lock", "!wrong-lock attachments", "!wrong-lock conversations", "!wrong-lock message_search", "!wrong-lock messages", "!wrong-lock runs", "!wrong-lock schema_version"}, "UPDATE public.tenants SET key_id = 'test' WHERE user_id = '$u'"},
+			[]string{"!unknown-lock", "!wrong-lock attachments", "!wrong-lock conversations", "!wrong-lock memories", "!wrong-lock message_search", "!wrong-lock messages", "!wrong-lock runs", "!wrong-lock schema_version"}, "UPDATE public.tenants SET key_id = 'test' WHERE user_id = '$u'"},
 		{"registry's name", "ALTER TABLE public.tenants DROP CONSTRAINT IF EXISTS tenants_check; ALTER TABLE public.tenants DROP CONSTRAINT IF EXISTS tenants_schema_name_check; UPDATE public.tenants SET schema_name = 'u_other' WHERE user_id = '$u'",
 			[]string{"!wrong-name"}, "UPDATE public.tenants SET schema_name = '$s' WHERE user_id = '$u'"},
 		{"view", "CREATE VIEW $s.mine AS SELECT * FROM $s.messages; ALTER VIEW $s.mine OWNER TO twobrains_owner; GRANT SELECT ON $s.mine TO twobrains_app", []string{"excess-grant mine", "!unexpected-object mine"}, "DROP VIEW $s.mine"},

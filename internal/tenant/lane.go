@@ -2,6 +2,7 @@ package tenant
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -53,6 +55,9 @@ func (db *DB) newLane(index int) (*lane, error) {
 	if db.opts.ConfigureConn != nil {
 		db.opts.ConfigureConn(cfg.ConnConfig)
 	}
+	if !direct {
+		cfg.AfterConnect = nameTypes
+	}
 	cfg.ShouldPing = isDead
 	cfg.AfterRelease = func(conn *pgx.Conn) bool {
 		users, _ := conn.PgConn().CustomData()[usersKey].(map[string]struct{})
@@ -67,6 +72,17 @@ func (db *DB) newLane(index int) (*lane, error) {
 		return nil, fmt.Errorf("make lane: %w", err)
 	}
 	return &lane{pool: pool, direct: direct}, nil
+}
+
+// nameTypes tells a connection which types of Postgres values of Go stand for. Where statements are not prepared nobody else does; pgx knows
+// the plain ones.
+func nameTypes(_ context.Context, conn *pgx.Conn) error {
+	types := conn.TypeMap()
+	types.RegisterDefaultPgType(uuid.UUID{}, "uuid")
+	types.RegisterDefaultPgType([16]byte{}, "uuid") // as pgx reads one without being told into what
+	types.RegisterDefaultPgType([]uuid.UUID{}, "_uuid")
+	types.RegisterDefaultPgType(json.RawMessage{}, "jsonb")
+	return nil
 }
 
 // isDirect reports whether lanes keep what belongs to their own backend: prepared statements and startup parameters. The

@@ -215,6 +215,8 @@ func TestMigrateConverges(t *testing.T) {
 	for _, sql := range []string{
 		"GRANT ALL ON public.tenants TO twobrains_app",
 		"GRANT SELECT ON public.user_api_keys TO twobrains_analyst",
+		"GRANT SELECT ON public.shares TO twobrains_analyst",
+		"GRANT EXECUTE ON FUNCTION public.read_share(text) TO PUBLIC, twobrains_analyst, twobrains_console",
 		"GRANT CREATE ON SCHEMA public TO PUBLIC",
 		"GRANT TEMP ON DATABASE " + b.Name + " TO PUBLIC",
 	} {
@@ -225,6 +227,9 @@ func TestMigrateConverges(t *testing.T) {
 	for _, probe := range []string{
 		"has_table_privilege('twobrains_app', 'public.tenants', 'INSERT, UPDATE, DELETE')",
 		"has_column_privilege('twobrains_analyst', 'public.user_api_keys', 'ciphertext', 'SELECT')",
+		"has_column_privilege('twobrains_analyst', 'public.shares', 'id', 'SELECT')",
+		"has_function_privilege('twobrains_analyst', 'public.read_share(text)', 'EXECUTE')",
+		"has_function_privilege('twobrains_console', 'public.read_share(text)', 'EXECUTE')",
 		"has_schema_privilege('twobrains_app', 'public', 'CREATE')",
 		"has_database_privilege('twobrains_app', current_database(), 'TEMP')",
 	} {

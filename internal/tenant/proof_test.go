@@ -51,7 +51,7 @@ func TestProofByRow(t *testing.T) {
 				if _, err := queueGet(tx, id).Get(); err != nil {
 					return errAbsent
 				}
-				return b.tenant.ConversationDeleteMessages(ctx, tx, id)
+				return b.tenant.ConversationsDeleteMessages(ctx, tx, []string{id})
 			})
 		}
 	}
@@ -98,7 +98,7 @@ func TestProofByRow(t *testing.T) {
 		"whole": whole("here"), "early": early("here"), "settle": settle,
 		"write": func() error {
 			return alice.Tx(ctx, func(tx *tenant.Tx) error {
-				tenant.QueueExec(tx, func(db tenant.DBTX) error { return b.tenant.ConversationDeleteMessages(ctx, db, "here") }).Proves()
+				tenant.QueueExec(tx, func(db tenant.DBTX) error { return b.tenant.ConversationsDeleteMessages(ctx, db, []string{"here"}) }).Proves()
 				return nil
 			})
 		},

@@ -27,7 +27,7 @@ func TestRoundTrips(t *testing.T) {
 					})
 				}
 				for range direct {
-					if err := b.tenant.ConversationDeleteMessages(ctx, tx, "c"); err != nil {
+					if err := b.tenant.ConversationsDeleteMessages(ctx, tx, []string{"c"}); err != nil {
 						return err
 					}
 				}

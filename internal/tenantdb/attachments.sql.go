@@ -246,12 +246,3 @@ func (q *Queries) AttachmentTotal(ctx context.Context, db DBTX) (int64, error) {
 	err := row.Scan(&total)
 	return total, err
 }
-
-const conversationDeleteAttachments = `-- name: ConversationDeleteAttachments :exec
-DELETE FROM attachments WHERE conversation_id = $1
-`
-
-func (q *Queries) ConversationDeleteAttachments(ctx context.Context, db DBTX, conversationID *string) error {
-	_, err := db.Exec(ctx, conversationDeleteAttachments, conversationID)
-	return err
-}

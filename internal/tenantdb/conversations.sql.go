@@ -37,37 +37,6 @@ func (q *Queries) ConversationCreate(ctx context.Context, db DBTX, arg Conversat
 	return id, err
 }
 
-const conversationDelete = `-- name: ConversationDelete :execrows
-DELETE FROM conversations WHERE id = $1
-`
-
-func (q *Queries) ConversationDelete(ctx context.Context, db DBTX, id string) (int64, error) {
-	result, err := db.Exec(ctx, conversationDelete, id)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
-
-const conversationDeleteMessages = `-- name: ConversationDeleteMessages :exec
-DELETE FROM messages WHERE conversation_id = $1
-`
-
-func (q *Queries) ConversationDeleteMessages(ctx context.Context, db DBTX, conversationID string) error {
-	_, err := db.Exec(ctx, conversationDeleteMessages, conversationID)
-	return err
-}
-
-const conversationDeleteRuns = `-- name: ConversationDeleteRuns :exec
-DELETE FROM runs WHERE conversation_id = $1 AND status <> 'running'
-`
-
-// A run under way stays until it is settled: what it used is still to be counted.
-func (q *Queries) ConversationDeleteRuns(ctx context.Context, db DBTX, conversationID string) error {
-	_, err := db.Exec(ctx, conversationDeleteRuns, conversationID)
-	return err
-}
-
 const conversationGet = `-- name: ConversationGet :one
 SELECT c.id, c.title, c.title_by_user, c.pinned, c.temporary, c.archived_at, c.created_at, c.updated_at,
   coalesce((SELECT r.message_id FROM runs r WHERE r.conversation_id = c.id AND r.status = 'running'), '')::text AS running_reply
@@ -214,4 +183,44 @@ func (q *Queries) ConversationUpdate(ctx context.Context, db DBTX, arg Conversat
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const conversationsDelete = `-- name: ConversationsDelete :execrows
+DELETE FROM conversations WHERE id = ANY($1::text[])
+`
+
+func (q *Queries) ConversationsDelete(ctx context.Context, db DBTX, ids []string) (int64, error) {
+	result, err := db.Exec(ctx, conversationsDelete, ids)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const conversationsDeleteAttachments = `-- name: ConversationsDeleteAttachments :exec
+DELETE FROM attachments WHERE conversation_id = ANY($1::text[])
+`
+
+func (q *Queries) ConversationsDeleteAttachments(ctx context.Context, db DBTX, ids []string) error {
+	_, err := db.Exec(ctx, conversationsDeleteAttachments, ids)
+	return err
+}
+
+const conversationsDeleteMessages = `-- name: ConversationsDeleteMessages :exec
+DELETE FROM messages WHERE conversation_id = ANY($1::text[])
+`
+
+func (q *Queries) ConversationsDeleteMessages(ctx context.Context, db DBTX, ids []string) error {
+	_, err := db.Exec(ctx, conversationsDeleteMessages, ids)
+	return err
+}
+
+const conversationsDeleteRuns = `-- name: ConversationsDeleteRuns :exec
+DELETE FROM runs WHERE conversation_id = ANY($1::text[]) AND status <> 'running'
+`
+
+// A run under way stays until it is settled: what it used is still to be counted.
+func (q *Queries) ConversationsDeleteRuns(ctx context.Context, db DBTX, ids []string) error {
+	_, err := db.Exec(ctx, conversationsDeleteRuns, ids)
+	return err
 }

@@ -35,6 +35,15 @@ type Conversation struct {
 	Temporary    bool
 }
 
+type Memory struct {
+	ID             uuid.UUID
+	Content        string
+	ByModel        bool
+	ConversationID *string
+	CreatedAt      time.Time
+	UpdatedAt      time.Time
+}
+
 type Message struct {
 	ID             string
 	ConversationID string

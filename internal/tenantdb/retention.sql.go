@@ -10,45 +10,6 @@ import (
 	"time"
 )
 
-const retentionDeleteAttachments = `-- name: RetentionDeleteAttachments :exec
-DELETE FROM attachments WHERE conversation_id = ANY($1::text[])
-`
-
-func (q *Queries) RetentionDeleteAttachments(ctx context.Context, db DBTX, conversationIds []string) error {
-	_, err := db.Exec(ctx, retentionDeleteAttachments, conversationIds)
-	return err
-}
-
-const retentionDeleteConversations = `-- name: RetentionDeleteConversations :execrows
-DELETE FROM conversations WHERE id = ANY($1::text[])
-`
-
-func (q *Queries) RetentionDeleteConversations(ctx context.Context, db DBTX, conversationIds []string) (int64, error) {
-	result, err := db.Exec(ctx, retentionDeleteConversations, conversationIds)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
-
-const retentionDeleteMessages = `-- name: RetentionDeleteMessages :exec
-DELETE FROM messages WHERE conversation_id = ANY($1::text[])
-`
-
-func (q *Queries) RetentionDeleteMessages(ctx context.Context, db DBTX, conversationIds []string) error {
-	_, err := db.Exec(ctx, retentionDeleteMessages, conversationIds)
-	return err
-}
-
-const retentionDeleteRuns = `-- name: RetentionDeleteRuns :exec
-DELETE FROM runs WHERE conversation_id = ANY($1::text[])
-`
-
-func (q *Queries) RetentionDeleteRuns(ctx context.Context, db DBTX, conversationIds []string) error {
-	_, err := db.Exec(ctx, retentionDeleteRuns, conversationIds)
-	return err
-}
-
 const retentionExpired = `-- name: RetentionExpired :many
 SELECT c.id FROM conversations c
 WHERE (c.updated_at < $1::timestamptz OR c.temporary AND c.updated_at < $2::timestamptz)

@@ -11,7 +11,8 @@ import (
 
 const storageMeasure = `-- name: StorageMeasure :one
 SELECT
-  (SELECT coalesce(sum(pg_column_size(m.parts) + pg_column_size(m.metadata) + 200), 0) FROM messages m)::bigint AS messages,
+  ((SELECT coalesce(sum(pg_column_size(m.parts) + pg_column_size(m.metadata) + 200), 0) FROM messages m)
+    + (SELECT coalesce(sum(pg_column_size(n.content) + 200), 0) FROM memories n))::bigint AS messages,
   (SELECT coalesce(sum(greatest(a.size, 4096)), 0) FROM attachments a)::bigint AS attachments,
   (SELECT coalesce(sum(pg_column_size(s.tsv) + 100), 0) FROM message_search s)::bigint AS search
 `
@@ -22,8 +23,8 @@ type StorageMeasureRow struct {
 	Search      int64
 }
 
-// What the user's rows take, as they are stored, compressed or not; a message has 200 bytes more for its row and indexes. Attachments as in
-// AttachmentTotal.
+// What the user's rows take, as they are stored, compressed or not; a message or note has 200 bytes more for its row and indexes.
+// Attachments as in AttachmentTotal.
 func (q *Queries) StorageMeasure(ctx context.Context, db DBTX) (StorageMeasureRow, error) {
 	row := db.QueryRow(ctx, storageMeasure)
 	var i StorageMeasureRow

@@ -52,10 +52,15 @@ UPDATE public.deletions SET step = 'done', steps = steps || jsonb_build_object(@
   addresses_ciphertext = NULL, key_id = NULL, error_code = NULL, finished_at = now()
 WHERE digest = @digest AND finished_at IS NULL;
 
+-- name: DeletionFold :exec
+-- As owner: waits for who folds the journal now. Who does it later finds the account no more.
+SELECT folded_at FROM public.usage_fold FOR UPDATE;
+
 -- name: DeletionUsage :exec
 -- As owner: what the account has used goes into one heap with what all deleted accounts have, so that totals stay and nobody's share can
 -- be told.
-WITH gone AS (DELETE FROM public.usage_daily d WHERE d.user_id = @user_id RETURNING d.*)
+WITH gone AS (DELETE FROM public.usage_daily d WHERE d.user_id = @user_id RETURNING d.*),
+journal AS (UPDATE public.usage_events SET user_id = '00000000-0000-0000-0000-000000000000' WHERE user_id = @user_id)
 INSERT INTO public.usage_daily AS u (user_id, day, model, key_source, messages, input_tokens, cached_input_tokens, output_tokens, reasoning_tokens, cost_microusd)
 SELECT '00000000-0000-0000-0000-000000000000'::uuid, day, model, key_source, messages, input_tokens, cached_input_tokens, output_tokens, reasoning_tokens, cost_microusd
 FROM gone

@@ -2,6 +2,7 @@
 -- What a run needs of the user's own rows. One statement, since each costs as much as most of these are worth: few users have keys or
 -- servers. Those come as JSON, null or a list whose members are named as the fields of KeyListRow, MCPServerListRow and MCPBuiltinListRow.
 SELECT s.default_model, s.reasoning_effort, s.custom_instructions, s.tool_approval, coalesce(s.history_tool, false)::boolean AS history_tool,
+  coalesce(s.memory, false)::boolean AS memory,
   coalesce((SELECT jsonb_agg(jsonb_build_object('Provider', k.provider, 'ID', k.id, 'Ciphertext', encode(k.ciphertext, 'base64'),
       'KeyID', k.key_id, 'LastFour', k.last_four, 'CreatedAt', k.created_at, 'LastUsedAt', k.last_used_at) ORDER BY k.provider)
     FROM public.user_api_keys k), 'null')::jsonb AS keys,

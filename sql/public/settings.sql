@@ -1,11 +1,11 @@
 -- name: SettingsGet :one
-SELECT default_model, reasoning_effort, custom_instructions, preferences, tool_approval, retention_days, history_tool, updated_at FROM public.user_settings;
+SELECT default_model, reasoning_effort, custom_instructions, preferences, tool_approval, retention_days, history_tool, memory, updated_at FROM public.user_settings;
 
 -- name: SettingsPatch :exec
 -- Sets the members whose flag is true and leaves the others as they are.
-INSERT INTO public.user_settings AS s (user_id, default_model, reasoning_effort, custom_instructions, preferences, tool_approval, retention_days, history_tool, updated_at)
+INSERT INTO public.user_settings AS s (user_id, default_model, reasoning_effort, custom_instructions, preferences, tool_approval, retention_days, history_tool, memory, updated_at)
 SELECT t.user_id, sqlc.narg(default_model)::text, sqlc.narg(reasoning_effort)::text,
-  coalesce(sqlc.narg(custom_instructions)::text, ''), coalesce(sqlc.narg(preferences)::jsonb, '{}'), sqlc.narg(tool_approval)::text, sqlc.narg(retention_days)::integer, @history_tool::boolean, @now::timestamptz
+  coalesce(sqlc.narg(custom_instructions)::text, ''), coalesce(sqlc.narg(preferences)::jsonb, '{}'), sqlc.narg(tool_approval)::text, sqlc.narg(retention_days)::integer, @history_tool::boolean, @memory::boolean, @now::timestamptz
 FROM public.tenants t
 ON CONFLICT (user_id) DO UPDATE SET
   default_model = CASE WHEN @set_default_model::boolean THEN excluded.default_model ELSE s.default_model END,
@@ -15,4 +15,5 @@ ON CONFLICT (user_id) DO UPDATE SET
   tool_approval = CASE WHEN @set_tool_approval::boolean THEN excluded.tool_approval ELSE s.tool_approval END,
   retention_days = CASE WHEN @set_retention_days::boolean THEN excluded.retention_days ELSE s.retention_days END,
   history_tool = CASE WHEN @set_history_tool::boolean THEN excluded.history_tool ELSE s.history_tool END,
+  memory = CASE WHEN @set_memory::boolean THEN excluded.memory ELSE s.memory END,
   updated_at = excluded.updated_at;

@@ -52,6 +52,3 @@ SELECT id, media_type, name, data FROM (
 ) wanted
 WHERE total <= @budget::bigint
 ORDER BY position;
-
--- name: ConversationDeleteAttachments :exec
-DELETE FROM attachments WHERE conversation_id = @conversation_id;

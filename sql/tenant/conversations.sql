@@ -32,15 +32,18 @@ UPDATE conversations SET
     WHEN sqlc.narg(archived)::boolean THEN coalesce(archived_at, @now::timestamptz) END
 WHERE id = @id;
 
--- name: ConversationDelete :execrows
-DELETE FROM conversations WHERE id = @id;
+-- name: ConversationsDelete :execrows
+DELETE FROM conversations WHERE id = ANY(@ids::text[]);
 
--- name: ConversationDeleteMessages :exec
-DELETE FROM messages WHERE conversation_id = @conversation_id;
+-- name: ConversationsDeleteMessages :exec
+DELETE FROM messages WHERE conversation_id = ANY(@ids::text[]);
 
--- name: ConversationDeleteRuns :exec
+-- name: ConversationsDeleteRuns :exec
 -- A run under way stays until it is settled: what it used is still to be counted.
-DELETE FROM runs WHERE conversation_id = @conversation_id AND status <> 'running';
+DELETE FROM runs WHERE conversation_id = ANY(@ids::text[]) AND status <> 'running';
+
+-- name: ConversationsDeleteAttachments :exec
+DELETE FROM attachments WHERE conversation_id = ANY(@ids::text[]);
 
 -- name: ConversationLock :one
 SELECT last_seq FROM conversations WHERE id = @id FOR UPDATE;

@@ -7,15 +7,3 @@ WHERE (c.updated_at < @kept_since::timestamptz OR c.temporary AND c.updated_at <
 ORDER BY c.updated_at
 LIMIT @row_limit::bigint
 FOR UPDATE SKIP LOCKED;
-
--- name: RetentionDeleteMessages :exec
-DELETE FROM messages WHERE conversation_id = ANY(@conversation_ids::text[]);
-
--- name: RetentionDeleteRuns :exec
-DELETE FROM runs WHERE conversation_id = ANY(@conversation_ids::text[]);
-
--- name: RetentionDeleteAttachments :exec
-DELETE FROM attachments WHERE conversation_id = ANY(@conversation_ids::text[]);
-
--- name: RetentionDeleteConversations :execrows
-DELETE FROM conversations WHERE id = ANY(@conversation_ids::text[]);

@@ -67,13 +67,20 @@ const authSettings = createRoute({
 const deleted = createRoute({ getParentRoute: () => auth, path: "deleted", component: page("Deleted") });
 const failed = createRoute({ getParentRoute: () => auth, path: "error", component: page("Failed") });
 
+const shared = createRoute({
+  getParentRoute: () => root,
+  path: "s/$shareId",
+  component: lazyRouteComponent(() => import("./share/SharedPage"), "SharedPage"),
+  errorComponent: RouteError,
+});
+
 const loadChat = () => import("./chat/ChatPage");
 
 const app = createRoute({
   getParentRoute: () => root,
   id: "app",
   beforeLoad: async ({ location }) => {
-    if (!location.pathname.startsWith("/settings")) {
+    if (!/^\/(settings|sql)/.test(location.pathname)) {
       void loadChat();
     }
     try {
@@ -96,8 +103,21 @@ const chat = createRoute({
   id: "chat",
   component: lazyRouteComponent(loadChat, "ChatPage"),
 });
-const newChat = createRoute({ getParentRoute: () => chat, path: "/" });
-const conversation = createRoute({ getParentRoute: () => chat, path: "c/$conversationId" });
+const newChat = createRoute({
+  getParentRoute: () => chat,
+  path: "/",
+  validateSearch: (search: Record<string, unknown>): { temporary?: true } =>
+    search.temporary === true ? { temporary: true } : {},
+});
+const conversation = createRoute({
+  getParentRoute: () => chat,
+  path: "c/$conversationId",
+  // The message to bring into view.
+  validateSearch: (search: Record<string, unknown>): { message?: string } => {
+    const message = typeof search.message === "number" ? String(search.message) : text(search.message);
+    return message === undefined ? {} : { message };
+  },
+});
 
 const loadSettings = () => import("./settings/pages");
 
@@ -139,6 +159,11 @@ const instructions = createRoute({
   path: "instructions",
   component: lazyRouteComponent(loadSettings, "InstructionsPage"),
 });
+const memory = createRoute({
+  getParentRoute: () => settings,
+  path: "memory",
+  component: lazyRouteComponent(loadSettings, "MemoryPage"),
+});
 const tools = createRoute({
   getParentRoute: () => settings,
   path: "tools",
@@ -155,9 +180,16 @@ const appearance = createRoute({
   component: lazyRouteComponent(loadSettings, "AppearancePage"),
 });
 
+const sql = createRoute({
+  getParentRoute: () => app,
+  path: "sql",
+  component: lazyRouteComponent(() => import("./sql/SqlPage"), "SqlPage"),
+});
+
 export const router = createRouter({
   routeTree: root.addChildren([
     auth.addChildren([login, registration, verification, recovery, authSettings, deleted, failed]),
+    shared,
     app.addChildren([
       chat.addChildren([newChat, conversation]),
       settings.addChildren([
@@ -167,10 +199,12 @@ export const router = createRouter({
         keys,
         models,
         instructions,
+        memory,
         tools,
         data,
         appearance,
       ]),
+      sql,
     ]),
   ]),
   defaultPendingMs: 300,
@@ -198,5 +232,7 @@ declare module "@tanstack/react-router" {
   interface HistoryState {
     /** An e-mail address that one sign-in page hands to the other. */
     address?: string;
+    /** What is to be marked in the message that the address names. */
+    words?: string[];
   }
 }

@@ -24,6 +24,7 @@ const (
 	conversationsName = "conversations.jsonl"
 	attachmentsName   = "attachments.jsonl"
 	attachmentsFolder = "attachments/"
+	memoriesName      = "memories.jsonl"
 	settingsName      = "settings.json"
 	usageName         = "usage.csv"
 	dumpName          = "brain.sql"
@@ -51,6 +52,7 @@ type Counts struct {
 	Conversations int64 `json:"conversations"`
 	Messages      int64 `json:"messages"`
 	Attachments   int64 `json:"attachments"`
+	Memories      int64 `json:"memories"`
 }
 
 // Entry is one file of an archive.
@@ -105,6 +107,18 @@ type Attachment struct {
 	CreatedAt      time.Time `json:"createdAt"`
 }
 
+// Memory is one line of memories.jsonl, a note; archives of earlier versions have none.
+type Memory struct {
+	ID      uuid.UUID `json:"id"`
+	Content string    `json:"content"`
+	// Source is user or model: whose words it is in.
+	Source string `json:"source"`
+	// ConversationID is where a model wrote it; empty: nowhere, or the conversation is gone.
+	ConversationID string    `json:"conversationId"`
+	CreatedAt      time.Time `json:"createdAt"`
+	UpdatedAt      time.Time `json:"updatedAt"`
+}
+
 // Reason why something was not taken. Reasons are API.
 type Reason string
 
@@ -130,6 +144,8 @@ const (
 	ReasonRunActive Reason = "run_active"
 	// ReasonStorageFull: it would exceed what the user may store.
 	ReasonStorageFull Reason = "storage_full"
+	// ReasonMemoryFull: there are as many notes as there may be.
+	ReasonMemoryFull Reason = "memory_full"
 	// ReasonNotImported: settings and usage are those of the account they come from.
 	ReasonNotImported Reason = "not_imported"
 )

@@ -309,7 +309,9 @@ func (a *Archive) verify(e Entry) error {
 }
 
 // VerifyConversations verifies what an import reads besides attachments.
-func (a *Archive) VerifyConversations() error { return a.verifyAll(conversationsName, attachmentsName) }
+func (a *Archive) VerifyConversations() error {
+	return a.verifyAll(conversationsName, memoriesName, attachmentsName)
+}
 
 // VerifyDump verifies what a restore reads.
 func (a *Archive) VerifyDump() error { return a.verifyAll(dumpName) }
@@ -343,6 +345,9 @@ func (a *Archive) Conversations() iter.Seq2[Conversation, error] {
 			return
 		}
 		for _, f := range a.texts {
+			if a.isEmpty(f) {
+				continue
+			}
 			r, err := open(f)
 			if err != nil {
 				yield(Conversation{}, err)
@@ -355,10 +360,44 @@ func (a *Archive) Conversations() iter.Seq2[Conversation, error] {
 	}
 }
 
+// isEmpty says whether an entry of our own archive has no lines.
+func (a *Archive) isEmpty(f *zip.File) bool { return a.Manifest != nil && f.UncompressedSize64 == 0 }
+
+// maxMemories bounds the notes that are read of an archive: more than anybody may have.
+const maxMemories = 10_000
+
+// Memories lists the notes of our own archive; other kinds have none. What is no note comes as its zero value.
+func (a *Archive) Memories() iter.Seq2[Memory, error] {
+	return func(yield func(Memory, error) bool) {
+		if a.Manifest == nil || a.byName[memoriesName] == nil || a.isEmpty(a.byName[memoriesName]) {
+			return
+		}
+		r, err := open(a.byName[memoriesName])
+		if err != nil {
+			yield(Memory{}, err)
+			return
+		}
+		defer r.Close()
+		n := 0
+		for raw, err := range values(r, memoriesName) {
+			var m Memory
+			if n++; n > maxMemories && err == nil {
+				err = refuse(CodeTooLarge, memoriesName, nil)
+			}
+			if err == nil && json.Unmarshal(raw, &m) != nil {
+				m = Memory{}
+			}
+			if !yield(m, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
 // Attachments lists those of our own archive; other kinds have none.
 func (a *Archive) Attachments() iter.Seq2[Attachment, error] {
 	return func(yield func(Attachment, error) bool) {
-		if a.Manifest == nil {
+		if a.Manifest == nil || a.isEmpty(a.byName[attachmentsName]) {
 			return
 		}
 		r, err := open(a.byName[attachmentsName])

@@ -66,7 +66,7 @@ func Write(ctx context.Context, s *tenant.Snapshot, to io.Writer, o WriteOptions
 		name  string
 		write func(context.Context, io.Writer) error
 	}{
-		{readmeName, w.readme}, {conversationsName, w.conversations}, {settingsName, w.settings}, {usageName, w.usage},
+		{readmeName, w.readme}, {conversationsName, w.conversations}, {memoriesName, w.memories}, {settingsName, w.settings}, {usageName, w.usage},
 	} {
 		if err := w.entry(ctx, step.name, step.write); err != nil {
 			return Manifest{}, err
@@ -172,9 +172,10 @@ conversations.jsonl  Conversations with their messages, one conversation a line,
                      (parentId), "shown" ones are those you see. Files are in parts of type "file"; their url ends with an id of attachments.jsonl.
 attachments.jsonl    Files, one a line: their place in this archive, name, type, size, SHA-256.
 attachments/         The files themselves.
+memories.jsonl       Notes that models get to know, one a line.
 settings.json        What you have set. Keys and the values of headers are secrets and not in here.
 usage.csv            Use by UTC day, model and whose key paid. Costs are in millionths of a US dollar.
-brain.sql            The same conversations and files, and the replies' accounts, as a database: PostgreSQL 15 or newer loads it,
+brain.sql            The same conversations, files and notes, and the replies' accounts, as a database: PostgreSQL 15 or newer loads it,
                          createdb mychats && psql -v ON_ERROR_STOP=1 -d mychats -f brain.sql
 manifest.json        What is in this archive, with sizes and SHA-256.
 
@@ -268,6 +269,27 @@ func (l *conversationLine) add(r tenantdb.ArchiveMessagesRow) error {
 func (l *conversationLine) end() error {
 	_, err := io.WriteString(l.to, "]}\n")
 	return err
+}
+
+func (w *writer) memories(ctx context.Context, to io.Writer) error {
+	rows, err := tenantdb.New().MemoryList(ctx, w.s)
+	if err != nil {
+		return fmt.Errorf("list notes: %w", err)
+	}
+	w.manifest.Counts.Memories = int64(len(rows))
+	lines := json.NewEncoder(to)
+	for _, r := range rows {
+		m := Memory{
+			ID: r.ID, Content: r.Content, Source: "user", ConversationID: r.ConversationID, CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
+		}
+		if r.ByModel {
+			m.Source = "model"
+		}
+		if err := lines.Encode(m); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (w *writer) settings(ctx context.Context, to io.Writer) error {

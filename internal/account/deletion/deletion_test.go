@@ -40,6 +40,7 @@ func TestNothingIsLeft(t *testing.T) {
 	require.Greater(t, found["objects"], int64(5))
 	require.EqualValues(t, 2, found["rows of usage_daily"])
 	require.EqualValues(t, 1, found["id in tenants"])
+	require.EqualValues(t, 1, found["rows of shares"])
 
 	receipt, err := first.Request(t.Context(), user, " "+email)
 	require.NoError(t, err)
@@ -57,6 +58,9 @@ func TestNothingIsLeft(t *testing.T) {
 	require.Equal(t, 4+4, b.count("SELECT sum(messages) FROM public.usage_daily"), "totals stay")
 	require.Equal(t, 14, b.count("SELECT sum(cost_microusd) FROM public.usage_daily"))
 	require.Equal(t, 2, b.count("SELECT count(*) FROM public.usage_daily WHERE user_id = $1", uuid.Nil))
+	require.Equal(t, 14, b.count("SELECT sum(cost_microusd) FROM public.usage_events"), "the journal's, too")
+	require.Equal(t, 1, b.count("SELECT count(*) FROM public.usage_events WHERE user_id = $1", uuid.Nil))
+	require.Equal(t, 1, b.count("SELECT sum(accounts) FROM public.departed_signups"))
 	require.Zero(t, b.count("SELECT count(*) FROM public.deletions WHERE addresses_ciphertext IS NOT NULL"))
 	for _, r := range []*replica{first, second} {
 		require.True(t, problem.HasCode(use(t, r.db, user), problem.CodeAccountDeleted))

@@ -145,7 +145,11 @@ func (b *bundle) fill(db *tenant.DB, user auth.User) {
 		"INSERT INTO public.user_api_keys (user_id, provider, id, ciphertext, key_id, last_four) VALUES ($1, 'openai', gen_random_uuid(), 'x', 'test', 'abcd')",
 		"INSERT INTO public.user_mcp_builtins (user_id, server, enabled) VALUES ($1, 'x', true)",
 		"INSERT INTO public.quota_counters (user_id, day, day_used, month, month_used) VALUES ($1, '2026-01-02', 1, '2026-01-01', 1)",
+		"INSERT INTO public.usage_events (user_id, quarter, model, key_source, outcome, messages, cost_microusd) VALUES ($1, 20455 * 96, 'a', 'platform', 'complete', 3, 7)",
+		"INSERT INTO public.user_days VALUES ($1, 20455, 20455 * 96, 20455 * 96, NULL, 0, 3, 0, 7, 0)",
+		"INSERT INTO public.user_quarters VALUES ($1, 20455 * 96, 3, 0, 7, 0, 0, 0)",
 		"INSERT INTO public.usage_daily (user_id, day, model, key_source, messages, cost_microusd) VALUES ($1, '2026-01-02', 'a', 'platform', 3, 7), ($1, '2026-01-02', 'b', 'own', 1, 0)",
+		`INSERT INTO public.shares (id, user_id, conversation_id, slot, title, snapshot, messages, expires_at) VALUES (left(md5($1::uuid::text), 22), $1::uuid, 'c', 1, '', '[]', 1, now() + interval '1 day')`,
 		`INSERT INTO public.user_mcp_servers (user_id, id, slot, name, url, transport) VALUES ($1, gen_random_uuid(), 1, 'x', 'https://x.test', 'sse')`,
 	} {
 		b.exec(sql, id)

@@ -177,6 +177,9 @@ func (t *taking) keepAddresses(ctx context.Context, addresses []string) error {
 // removeRows comes after the schema is gone: from then on nothing can add a row.
 func (t *taking) removeRows(ctx context.Context) error {
 	return t.condemned.Tx(ctx, func(db tenant.DBTX) error {
+		if err := publicdb.New().DeletionFold(ctx, db); err != nil {
+			return fmt.Errorf("wait for the journal: %w", err)
+		}
 		if err := publicdb.New().DeletionUsage(ctx, db, t.run.Account); err != nil {
 			return fmt.Errorf("add up usage: %w", err)
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"twobrains/internal/account/archive"
+	"twobrains/internal/account/transfer"
 )
 
 func entries(t *testing.T, file []byte) map[string]string {
@@ -32,6 +33,7 @@ const (
 	conversationColumns = "x.id, x.title, x.title_by_user, x.pinned, x.archived_at, x.last_seq, x.created_at, x.updated_at"
 	messageColumns      = "x.id, x.conversation_id, x.seq, x.role, x.parts, x.metadata, x.status, x.created_at, x.parent_seq, x.on_path, x.version, x.versions"
 	attachmentColumns   = "x.id, x.conversation_id, x.media_type, x.name, x.size, x.created_at, sha256(x.data)"
+	memoryColumns       = "x.id, x.content, x.by_model, x.conversation_id, x.created_at, x.updated_at"
 	lasting             = " WHERE x.conversation_id <> 'temporary'"
 )
 
@@ -42,7 +44,7 @@ func TestExportHoldsEverythingAndNoSecret(t *testing.T) {
 	b.filled() // somebody else, of whom nothing may show
 	file := b.export(u)
 	all := entries(t, file)
-	for _, name := range []string{"README.txt", "conversations.jsonl", "attachments.jsonl", "settings.json", "usage.csv", "brain.sql", "manifest.json", "attachments/00000000-0000-7000-8000-000000000001.txt"} {
+	for _, name := range []string{"README.txt", "conversations.jsonl", "attachments.jsonl", "memories.jsonl", "settings.json", "usage.csv", "brain.sql", "manifest.json", "attachments/00000000-0000-7000-8000-000000000001.txt"} {
 		require.NotEmpty(t, all[name], name)
 	}
 	for name, text := range all {
@@ -51,13 +53,15 @@ func TestExportHoldsEverythingAndNoSecret(t *testing.T) {
 	}
 	var m archive.Manifest
 	require.NoError(t, json.Unmarshal([]byte(all["manifest.json"]), &m))
-	require.Equal(t, archive.Counts{Conversations: 3, Messages: 7, Attachments: 2}, m.Counts)
+	require.Equal(t, archive.Counts{Conversations: 3, Messages: 7, Attachments: 2, Memories: 2}, m.Counts)
 	require.Equal(t, u.ID(), m.UserID)
 	require.Equal(t, int64(7), m.Tables["messages"])
 	require.NotContains(t, m.Tables, "message_search")
 	require.Contains(t, all["settings.json"], `"be brief"`)
 	require.Contains(t, all["settings.json"], `"https://mcp.test/path"`)
 	require.Equal(t, "day,model,keySource,messages,inputTokens,cachedInputTokens,outputTokens,reasoningTokens,costMicroUSD\n2026-01-02,demo:x,platform,43,0,0,0,0,7\n", all["usage.csv"])
+	require.JSONEq(t, `{"id":"00000000-0000-7000-8000-0000000000a2","content":"Likes \u003ctea\u003e","source":"model","conversationId":"c1",`+
+		`"createdAt":"2026-01-04T00:00:00Z","updatedAt":"2026-01-04T00:00:00Z"}`, strings.Split(all["memories.jsonl"], "\n")[0])
 	require.Equal(t, "hello", all["attachments/00000000-0000-7000-8000-000000000001.txt"])
 	lines := strings.Split(strings.TrimSpace(all["conversations.jsonl"]), "\n")
 	require.Len(t, lines, 3)
@@ -78,6 +82,7 @@ func TestExportHoldsEverythingAndNoSecret(t *testing.T) {
 		}
 		require.Equal(t, b.rows(b.super, "(SELECT * FROM "+schemaOf(u)+"."+table+" x"+where+")", columns), b.rows(conn, table, columns), table)
 	}
+	require.Equal(t, b.rows(b.super, schemaOf(u)+".memories", memoryColumns), b.rows(conn, "memories", memoryColumns))
 	definitions := `SELECT string_agg(d, E'\n' ORDER BY d) FROM (
 		SELECT replace(pg_get_indexdef(indexrelid), $1 || '.', '') FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid WHERE c.relnamespace = $1::regnamespace
 		UNION ALL SELECT c.relname || pg_get_constraintdef(o.oid) FROM pg_constraint o JOIN pg_class c ON c.oid = o.conrelid WHERE c.relnamespace = $1::regnamespace
@@ -106,7 +111,10 @@ func TestImportOfOwnExport(t *testing.T) {
 		want := b.rows(b.super, "(SELECT * FROM "+schemaOf(u)+"."+table+" x"+where+")", columns)
 		require.Equal(t, want, b.rows(b.super, schemaOf(other)+"."+table, columns), table)
 	}
+	require.Equal(t, transfer.Tally{Taken: 2}, report.Memories)
+	require.Equal(t, b.rows(b.super, schemaOf(u)+".memories", memoryColumns), b.rows(b.super, schemaOf(other)+".memories", memoryColumns))
 	again := b.importInto(other, file)
+	require.Equal(t, transfer.Tally{Already: 2}, again.Memories)
 	require.Equal(t, 0, again.Messages.Taken+again.Conversations.Taken+again.Attachments.Taken)
 	require.Equal(t, 7, again.Messages.Already)
 	require.Equal(t, 2, again.Attachments.Already)

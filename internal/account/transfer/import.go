@@ -103,6 +103,9 @@ func (i *importer) run(ctx context.Context) error {
 	for _, name := range i.a.Other {
 		i.report.skip(archive.ReasonNotImported, name)
 	}
+	if err := i.memories(ctx); err != nil {
+		return err
+	}
 	return i.attachments(ctx)
 }
 

@@ -78,6 +78,9 @@ func (b *testBundle) filled() auth.User {
 		 ('00000000-0000-7000-8000-000000000001', 'c2', 'text/plain', 'ü "x".txt', 5, '2026-01-02', 'hello'),
 		 ('00000000-0000-7000-8000-000000000002', 'temporary', 'text/plain', 'x', 14, '2026-01-02', 'bobs-temporary')`,
 		`INSERT INTO {S}.message_search (created_at, conversation_id, seq, tsv) VALUES ('2026-01-02', 'c1', 1, to_tsvector('simple', 'line'))`,
+		`INSERT INTO {S}.memories (id, content, by_model, conversation_id, created_at, updated_at) VALUES
+		 ('00000000-0000-7000-8000-0000000000a1', E'Lives in "Köln"\n\\. 😀', false, NULL, '2026-01-02T03:04:05.123456Z', '2026-01-03'),
+		 ('00000000-0000-7000-8000-0000000000a2', 'Likes <tea>', true, 'c1', '2026-01-04', '2026-01-04')`,
 		`INSERT INTO public.user_settings (user_id, custom_instructions, preferences) VALUES ('{ID}', 'be brief', '{"theme":"dark"}')`,
 		`INSERT INTO public.user_api_keys (user_id, provider, id, ciphertext, key_id, last_four) VALUES ('{ID}', 'openai', gen_random_uuid(), 'secret-bytes', 'k', 'abcd')`,
 		`INSERT INTO public.user_mcp_servers (user_id, id, slot, name, url, transport, header_names, headers_ciphertext, key_id)

@@ -14,6 +14,7 @@ type Report struct {
 	Conversations Tally        `json:"conversations"`
 	Messages      Tally        `json:"messages"`
 	Attachments   Tally        `json:"attachments"`
+	Memories      Tally        `json:"memories"`
 	Skipped       []Skipped    `json:"skipped"`
 	// Refused, if not nil, is why the file was not read, or not to its end; what was taken before stays.
 	Refused *Refused `json:"refused,omitempty"`

@@ -33,7 +33,7 @@ func (b *testBundle) everything(u auth.User) string {
 	} {
 		all = append(all, b.rows(b.super, "(SELECT * FROM "+schemaOf(u)+"."+t.name+" x"+t.where+")", t.columns))
 	}
-	all = append(all, b.rows(b.super, schemaOf(u)+".runs", "x.id, x.message_id"))
+	all = append(all, b.rows(b.super, schemaOf(u)+".runs", "x.id, x.message_id"), b.rows(b.super, schemaOf(u)+".memories", memoryColumns))
 	return strings.Join(all, "\n")
 }
 
@@ -74,7 +74,7 @@ func TestRestore(t *testing.T) {
 	require.NotContains(t, b.rows(b.super, schemaOf(fresh)+".runs", "x.status"), "running")
 
 	// In place of what is there: only if told so, and as a whole.
-	b.exec(u, "DELETE FROM {S}.messages; DELETE FROM {S}.conversations WHERE id = 'c2'; DELETE FROM {S}.attachments; DELETE FROM {S}.runs")
+	b.exec(u, "DELETE FROM {S}.memories; DELETE FROM {S}.messages; DELETE FROM {S}.conversations WHERE id = 'c2'; DELETE FROM {S}.attachments; DELETE FROM {S}.runs")
 	_, err := transfer.Restore(t.Context(), fleet, b.open(file), transfer.RestoreOptions{User: u.ID(), Actor: "tester"})
 	require.ErrorIs(t, err, tenant.ErrNotEmpty)
 	_, err = transfer.Restore(t.Context(), fleet, b.open(file), transfer.RestoreOptions{User: u.ID(), Replace: true, Actor: "tester"})

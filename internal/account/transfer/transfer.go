@@ -309,6 +309,13 @@ func (s *Service) workImport(ctx context.Context, r *job.Run) (any, error) {
 	if err := r.Read(&args); err != nil {
 		return nil, job.Permanent(err)
 	}
+	var report Report
+	if read, err := r.Resume(&report); err != nil {
+		return nil, err
+	} else if read { // and its file perhaps removed
+		s.forget(ctx, r.User, args.FileID)
+		return report, nil
+	}
 	file, err := s.o.Files.Open(ctx, r.User, args.FileID)
 	if errors.Is(err, spool.ErrGone) {
 		return nil, job.Permanent(problem.New(problem.CodeNotFound, "The file of this import is gone; upload it again.").Because(err))
@@ -316,14 +323,22 @@ func (s *Service) workImport(ctx context.Context, r *job.Run) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	report, err := s.read(ctx, r, file)
-	if err != nil {
+	if report, err = s.read(ctx, r, file); err != nil {
 		return nil, err
 	}
-	if err := s.o.Files.Delete(ctx, r.User, args.FileID); err != nil {
+	// A process that dies now leaves a job that is done, not one whose file is gone.
+	if err := r.Save(ctx, report); err != nil {
+		return nil, err
+	}
+	s.forget(ctx, r.User, args.FileID)
+	return report, nil
+}
+
+// forget removes the file of an import, as well as it can.
+func (s *Service) forget(ctx context.Context, user auth.User, file uuid.UUID) {
+	if err := s.o.Files.Delete(ctx, user, file); err != nil {
 		s.o.Logger.WarnContext(ctx, "file of an import stays until it expires", "error", err)
 	}
-	return report, nil
 }
 
 func (s *Service) read(ctx context.Context, r *job.Run, file *spool.Reader) (Report, error) {

@@ -47,6 +47,8 @@ type Options struct {
 	RealKratos bool
 	// Database to use; nil makes a fresh one.
 	Database *testdb.Database
+	// Unprepared has the app's statements travel as behind PgBouncer (default_query_exec_mode=exec).
+	Unprepared bool
 	// Providers of models, by name.
 	Providers map[string]llm.Provider
 	Web       fs.FS
@@ -69,7 +71,11 @@ func Start(t testing.TB, o Options) *Server {
 		s.Identities = authtest.NewIdentities(t)
 		kratos = s.Identities.URL
 	}
-	cfg, err := config.Load(environ(s, kratos, o.Env), config.ForServe)
+	env := environ(s, kratos, o.Env)
+	if o.Unprepared {
+		env = append(env, "DATABASE_URL="+s.Database.URL.Reveal()+"&default_query_exec_mode=exec")
+	}
+	cfg, err := config.Load(env, config.ForServe)
 	if err != nil {
 		t.Fatalf("configure server: %v", err)
 	}

@@ -23,12 +23,18 @@ type conversation struct {
 	system  int    // words of instructions
 	effort  llm.Effort
 	files   bool
+	notes   []string // of the user's, from the instructions
+	tools   []string // what may be called
 }
 
 var namePattern = regexp.MustCompile(`(?i)\b(?:my name is|call me|i am called)\s+([\pL][\pL'-]{0,39})`)
 
 func read(req llm.Request) conversation {
 	c := conversation{inputs: map[string]string{}, effort: req.Effort, system: len(strings.Fields(req.System))}
+	for _, t := range req.Tools {
+		c.tools = append(c.tools, t.Name)
+	}
+	c.notes = notesIn(req.System)
 	for i, message := range req.Messages {
 		newest := i == len(req.Messages)-1
 		text := ""
@@ -135,6 +141,10 @@ func (c conversation) resultText() string {
 		_ = json.Unmarshal([]byte(c.inputs[result.CallID]), &input)
 		var output calculateOutput
 		switch {
+		case result.IsError && result.Name != calculate.Name:
+			var reason string
+			_ = json.Unmarshal(result.Output, &reason)
+			fmt.Fprintf(&text, "The tool %s could not be used: %s\n\n", code(result.Name), reason)
 		case result.IsError:
 			var reason string
 			_ = json.Unmarshal(result.Output, &reason)

@@ -105,6 +105,14 @@ var commands = map[string]func(sc *script, c conversation, argument string) erro
 		}
 		return nil
 	},
+	"demo:remember": func(sc *script, c conversation, _ string) error {
+		return c.changeMemory(sc, "demo:remember", "remember")
+	},
+	"demo:forget": func(sc *script, c conversation, _ string) error { return c.changeMemory(sc, "demo:forget", "forget") },
+	"demo:notes": func(sc *script, c conversation, _ string) error {
+		sc.text = c.knownNotes()
+		return nil
+	},
 	"demo:parallel": func(sc *script, c conversation, _ string) error {
 		sc.calls, sc.finish = c.callsFor("6*7", "2^10", "1/0"), llm.FinishToolCalls
 		return nil

@@ -90,6 +90,7 @@ func (w *world) fill(t *testing.T, brain *tenant.Brain, mark string) {
 		`INSERT INTO {S}.runs (id, conversation_id, user_message_id, message_id, model, effort, key_source, instance_id, status) VALUES (gen_random_uuid(), 'conversation-{M}', 'message-{M}', 'reply-{M}', 'model {M}', '', 'platform', gen_random_uuid(), 'complete')`,
 		`INSERT INTO {S}.attachments (id, conversation_id, media_type, name, size, created_at, data) VALUES (gen_random_uuid(), 'conversation-{M}', 'text/plain', 'name {M}', octet_length('data {M}'), now(), 'data {M}')`,
 		`INSERT INTO {S}.message_search (created_at, conversation_id, seq, tsv) SELECT created_at, conversation_id, seq, to_tsvector('simple', 'shared {M}') FROM {S}.messages`,
+		`INSERT INTO {S}.memories (id, content, created_at, updated_at) VALUES (gen_random_uuid(), 'note {M}', now(), now())`,
 		`INSERT INTO public.user_settings (user_id, custom_instructions) VALUES ('{ID}', 'instructions {M}')`,
 		`INSERT INTO public.user_api_keys (user_id, provider, id, ciphertext, key_id, last_four) VALUES ('{ID}', 'provider {M}', gen_random_uuid(), 'ciphertext {M}', 'k', 'abcd')`,
 		`INSERT INTO public.user_mcp_servers (user_id, id, slot, name, url, transport, header_names, headers_ciphertext, key_id) VALUES ('{ID}', gen_random_uuid(), 1, 'server {M}', 'https://{M}.test', 'sse', '{x-key}', 'headers {M}', 'k')`,
@@ -99,6 +100,7 @@ func (w *world) fill(t *testing.T, brain *tenant.Brain, mark string) {
 		`INSERT INTO public.job_tickets (job_id, kind, ciphertext, key_id) VALUES ('{ID}', 'export', 'sealed', 'k')`,
 		`INSERT INTO public.account_files (id, user_id, purpose, created_at, expires_at) VALUES ('{ID}', '{ID}', 'export', now(), now() + interval '1 day')`,
 		`INSERT INTO public.account_file_chunks (file_id, n, user_id, ciphertext, key_id, expires_at) VALUES ('{ID}', 0, '{ID}', 'piece {M}', 'k', now() + interval '1 day')`,
+		`INSERT INTO public.shares (id, user_id, conversation_id, slot, title, snapshot, messages, expires_at) VALUES (left(md5('{M}'), 22), '{ID}', 'conversation-{M}', 1, 'shared {M}', '[{"text": "shared {M}"}]', 1, now() + interval '1 day')`,
 		`INSERT INTO public.account_audit (actor, action, subject, detail) VALUES ('operator', 'clone', '{ID}', 'consent {M}')`,
 		`INSERT INTO public.quota_counters (user_id, day, day_used, month, month_used) VALUES ('{ID}', '2026-01-02', 41, '2026-01-01', 42)`,
 		`INSERT INTO public.usage_daily (user_id, day, model, key_source, messages) VALUES ('{ID}', '2026-01-02', 'model {M}', 'platform', 43)`,
@@ -123,9 +125,9 @@ func schema(brain *tenant.Brain) string {
 func (w *world) state(t *testing.T) string {
 	t.Helper()
 	var out strings.Builder
-	tables := []string{"{B}.schema_version", "{B}.conversations", "{B}.messages", "{B}.runs", "{B}.attachments", "{B}.message_search"}
+	tables := []string{"{B}.schema_version", "{B}.conversations", "{B}.messages", "{B}.runs", "{B}.attachments", "{B}.message_search", "{B}.memories"}
 	for _, table := range []string{"tenants", "user_settings", "user_api_keys", "user_mcp_servers", "user_mcp_builtins", "quota_counters", "usage_daily",
-		"account_jobs", "account_files", "account_file_chunks"} {
+		"account_jobs", "account_files", "account_file_chunks", "shares"} {
 		tables = append(tables, "public."+table+" WHERE user_id = '{Bid}'")
 	}
 	tables = append(tables, "public.run_tickets WHERE instance_id = '{Bid}'", // see fill: it stands for the user

@@ -7,11 +7,14 @@ export interface MessagePage {
   nextCursor?: string;
 }
 
-/** One page of a conversation: the newest without a cursor; in chronological order inside. */
-export async function fetchMessages(id: string, cursor?: string, signal?: AbortSignal): Promise<MessagePage> {
+/** One page of a conversation, of 50 unless told: the newest without a cursor; in chronological order inside. */
+export async function fetchMessages(
+  id: string,
+  { cursor, limit = 50, signal }: { cursor?: string; limit?: number; signal?: AbortSignal } = {},
+): Promise<MessagePage> {
   const page = await unwrap(
     client.GET("/api/conversations/{id}/messages", {
-      params: { path: { id }, query: { limit: 50, ...(cursor ? { cursor } : {}) } },
+      params: { path: { id }, query: { limit, ...(cursor ? { cursor } : {}) } },
       signal,
     }),
   );

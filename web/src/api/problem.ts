@@ -1,5 +1,13 @@
 import { strings } from "~/strings";
 
+/** What Postgres says of a query besides its message. */
+export interface SqlFault {
+  sqlstate: string;
+  /** The character of the query that it is about, from 1. */
+  position?: number;
+  hint?: string;
+}
+
 /** A failure with a public face: the server's RFC 9457 answer, "offline" when there was none, "lost" when it broke off. */
 export class Problem extends Error {
   readonly status: number;
@@ -11,6 +19,8 @@ export class Problem extends Error {
   readonly fields: { path: string; message: string }[];
   /** Seconds until a retry may succeed. */
   readonly retryAfter?: number;
+  /** With code "sql_error". */
+  readonly sql?: SqlFault;
 
   constructor(init: Partial<Omit<Problem, "name" | "message">> & { code: string }) {
     super(init.detail || init.title || init.code);
@@ -22,6 +32,7 @@ export class Problem extends Error {
     this.requestId = init.requestId;
     this.fields = init.fields ?? [];
     this.retryAfter = init.retryAfter;
+    this.sql = init.sql;
   }
 }
 
@@ -45,6 +56,7 @@ export function problemFromBody(body: unknown, status = 0): Problem {
     requestId: text(b.requestId),
     fields: Array.isArray(b.errors) ? (b.errors as { path: string; message: string }[]) : [],
     retryAfter: typeof b.retryAfter === "number" ? b.retryAfter : undefined,
+    sql: typeof b.sql === "object" && b.sql !== null ? (b.sql as SqlFault) : undefined,
   });
 }
 

@@ -7,6 +7,8 @@ import { signOut } from "./service";
 export function useSignOut(): () => Promise<void> {
   return async () => {
     try {
+      // While the server still knows who deletes it.
+      await import("~/chat/temporary").then(({ endTemporary }) => endTemporary(true));
       await signOut();
     } catch {
       const { title, detail } = strings.problems.offline;

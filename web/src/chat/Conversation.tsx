@@ -1,7 +1,7 @@
 import { Text } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import { useNavigate } from "@tanstack/react-router";
-import { type ReactNode, useEffect, useMemo, useRef } from "react";
+import { lazy, type ReactNode, Suspense, useEffect, useMemo, useRef } from "react";
 import { problemFromChat } from "~/api/problem";
 import { noteFailure } from "~/api/queryClient";
 import { Cell, useCell } from "~/lib/cell";
@@ -10,25 +10,32 @@ import { ApprovalBar } from "./ApprovalBar";
 import { ActionsContext, makeActions } from "./actions";
 import { Composer } from "./Composer";
 import classes from "./chat.module.css";
-import { type Draft, newChatDraft } from "./drafts";
+import { type Draft, fleetingDraft, newChatDraft } from "./drafts";
 import { ErrorNotice } from "./ErrorNotice";
 import { Greeting } from "./Greeting";
 import { MessageList } from "./MessageList";
 import type { ChatMessage } from "./message";
 import { RecoveryNotice } from "./RecoveryNotice";
 import type { Recovery } from "./recovery";
+import { TemporaryBar } from "./TemporaryBar";
 import type { Thread, View } from "./thread";
+import type { Kind } from "./threads";
 import { Unanswered } from "./Unanswered";
 import { uploadsOf } from "./uploads";
 import { useFileDrop } from "./useFileDrop";
 import { type Choice, useModelChoice } from "./useModelChoice";
+import { useTarget } from "./useTarget";
+
+const LeaveGuard = lazy(() => import("./LeaveGuard"));
 
 interface Props {
   id: string;
+  /** New: the conversation is not in the address bar yet. */
+  kind: Kind;
+  /** The message to bring into view. */
+  messageId?: string;
   /** Absent on the page of a new chat while the chat client is loaded. */
   thread: Thread | undefined;
-  /** The conversation is not in the address bar yet. */
-  isNew: boolean;
   whenOpen: () => Promise<Thread>;
 }
 
@@ -37,23 +44,24 @@ const noneHeld = new Cell<ChatMessage[] | undefined>(undefined);
 const settled = new Cell<Recovery>({ state: "idle" });
 
 /** The messages of a conversation and the place to write the next one. */
-export function Conversation({ id, thread, isNew, whenOpen }: Props) {
+export function Conversation({ id, thread, kind, messageId, whenOpen }: Props) {
   const { status, error, messages: all } = useCell(thread?.view ?? nothing);
   const messages = useCell(thread?.held ?? noneHeld) ?? all;
   const recovery = useCell(thread?.recovery ?? settled);
   const choice = useModelChoice();
   const navigate = useNavigate();
-  const draftKey = thread?.draftKey ?? newChatDraft;
+  const temporary = kind === "temporary";
+  const draftKey = thread?.draftKey ?? (temporary ? fleetingDraft(id) : newChatDraft);
   const uploads = uploadsOf(id, draftKey);
   const busy = status === "submitted" || status === "streaming" || recovery.state === "trying";
 
   // Once the server has the first message, the conversation has an address of its own.
   const stored = thread?.stored ?? false;
   useEffect(() => {
-    if (isNew && stored) {
+    if (kind === "new" && stored) {
       void navigate({ to: "/c/$conversationId", params: { conversationId: id }, replace: true });
     }
-  }, [isNew, stored, id, navigate]);
+  }, [kind, stored, id, navigate]);
 
   const send = (draft: Draft) =>
     void whenOpen().then((opened) => opened.send(draft, choice.request), noteFailure);
@@ -72,11 +80,21 @@ export function Conversation({ id, thread, isNew, whenOpen }: Props) {
   const failure = useMemo(() => error && problemFromChat(error), [error]);
   const recovering = recovery.state !== "idle";
   const problem = recovering ? undefined : failure;
+  const uploading = useCell(uploads.list).some((upload) => !upload.problem);
+  const target = useTarget(thread, messageId);
   return (
     <div className={classes.view} {...drop.handlers}>
+      {(temporary || (kind === "new" && messages.length === 0)) && (
+        <TemporaryBar temporary={temporary} begun={temporary && messages.length > 0} uploading={uploading} />
+      )}
+      {temporary && (
+        <Suspense>
+          <LeaveGuard />
+        </Suspense>
+      )}
       <Actions thread={thread} choice={choice}>
         {!thread || messages.length === 0 ? (
-          <Greeting onPick={(text) => send({ text, files: [] })} />
+          <Greeting temporary={temporary} onPick={(text) => send({ text, files: [] })} />
         ) : (
           <MessageList
             thread={thread}
@@ -84,6 +102,7 @@ export function Conversation({ id, thread, isNew, whenOpen }: Props) {
             busy={busy}
             waiting={status === "submitted" && !recovering}
             failed={problem !== undefined}
+            target={target}
           />
         )}
         <div className={classes.dock}>

@@ -4,7 +4,7 @@ import { strings } from "~/strings";
 import { useActions } from "./actions";
 import { composerId } from "./Composer";
 import classes from "./chat.module.css";
-import { clearDraft, editDraft, useDraft } from "./drafts";
+import { clearDraft, useDraft } from "./drafts";
 import { charactersOver } from "./length";
 import { type ChatMessage, textOf } from "./message";
 
@@ -13,7 +13,7 @@ const s = strings.chat;
 /** A message of the user's while it is changed. What is written is kept until it is sent or given up. */
 export function EditForm({ message }: { message: ChatMessage }) {
   const { thread, edit } = useActions();
-  const [draft, setDraft] = useDraft(editDraft(message.id));
+  const [draft, setDraft] = useDraft(thread.editKey(message.id));
   const input = useRef<HTMLTextAreaElement>(null);
   const original = textOf(message);
   const value = draft.text || original;
@@ -30,7 +30,7 @@ export function EditForm({ message }: { message: ChatMessage }) {
     document.getElementById(composerId)?.focus();
   };
   const cancel = () => {
-    clearDraft(editDraft(message.id));
+    clearDraft(thread.editKey(message.id));
     close();
   };
   const save = (event?: FormEvent) => {

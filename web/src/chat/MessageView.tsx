@@ -13,7 +13,7 @@ import { type ChatMessage, filesOf, textOf } from "./message";
 import { PartView } from "./PartView";
 import { Sources } from "./Sources";
 
-interface Props {
+export interface Props {
   message: ChatMessage;
   /** It is being written. */
   streaming: boolean;

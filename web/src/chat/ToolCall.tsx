@@ -3,6 +3,7 @@ import { strings } from "~/strings";
 import { Approval } from "./Approval";
 import classes from "./chat.module.css";
 import { Fold } from "./Fold";
+import { MemoryChange, memoryChange, memoryTool } from "./MemoryChange";
 import type { ToolPart } from "./message";
 
 const s = strings.chat;
@@ -52,7 +53,7 @@ export function ToolCall({ name, part, answerable, streaming }: Props) {
   if (part.state === "approval-requested" && answerable) {
     return (
       <Approval approvalId={part.approval.id} title={title}>
-        <Block title={s.toolInput} text={readable(part.input)} />
+        <Input name={name} input={part.input} />
       </Approval>
     );
   }
@@ -68,12 +69,18 @@ export function ToolCall({ name, part, answerable, streaming }: Props) {
         </>
       }
     >
-      {part.input !== undefined && <Block title={s.toolInput} text={readable(part.input)} />}
+      {part.input !== undefined && <Input name={name} input={part.input} />}
       {part.state === "output-available" && <Block title={s.toolOutput} text={readable(part.output)} />}
       {part.state === "output-error" && <Block title={s.toolError} text={part.errorText} />}
       {reason && <p className={classes.thoughts}>{s.approval.said(reason)}</p>}
     </Fold>
   );
+}
+
+/** What a tool is called with: words where there are some for it. */
+function Input({ name, input }: { name: string; input: unknown }) {
+  const change = name === memoryTool ? memoryChange(input) : undefined;
+  return change ? <MemoryChange {...change} /> : <Block title={s.toolInput} text={readable(input)} />;
 }
 
 function Block({ title, text }: { title: string; text: string }) {

@@ -2,7 +2,17 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { queryClient } from "~/api/queryClient";
 import { sessionQuery } from "~/api/session";
 import type { Session } from "~/api/types";
-import { clearDraft, type DraftFile, forgetDrafts, getDraft, restoreDraft, setDraft } from "./drafts";
+import {
+  clearDraft,
+  type DraftFile,
+  fleetingDraft,
+  forgetDrafts,
+  forgetFleeting,
+  getDraft,
+  moveDraft,
+  restoreDraft,
+  setDraft,
+} from "./drafts";
 
 const file = (id: string): DraftFile => ({ id, name: `${id}.png`, mediaType: "image/png", size: 1, url: id });
 
@@ -47,5 +57,18 @@ describe("a draft", () => {
     expect(getDraft("c1")).toEqual({ text: "old\n\nnew", files: [file("a"), file("b")] });
     restoreDraft("c2", { text: "only", files: [] });
     expect(getDraft("c2").text).toBe("only");
+  });
+
+  it("of a temporary chat is never stored, and goes to storage only with what it is moved to", () => {
+    const key = fleetingDraft("t1");
+    setDraft("new", { text: "half a thought" });
+    moveDraft("new", key);
+    expect(getDraft(key).text).toBe("half a thought");
+    expect(Object.keys(localStorage)).toEqual([]);
+    moveDraft(key, "new");
+    expect(getDraft("new").text).toBe("half a thought");
+    setDraft(key, { text: "secret" });
+    forgetFleeting();
+    expect([getDraft(key).text, getDraft("new").text]).toEqual(["", "half a thought"]);
   });
 });

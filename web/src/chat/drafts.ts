@@ -1,5 +1,6 @@
 // What was typed or attached and not sent, by conversation. It outlives reloads, signing in again and the tab, but not
-// signing out. Each user has drafts of their own, so that the next one on this computer sees none of them.
+// signing out. Each user has drafts of their own, so that the next one on this computer sees none of them. Those of a
+// temporary chat live in memory alone.
 import { useSyncExternalStore } from "react";
 import { queryClient } from "~/api/queryClient";
 import { sessionQuery } from "~/api/session";
@@ -32,6 +33,12 @@ export const editDraft = (messageId: string) => `edit-${messageId}`;
 /** The key under which a message is kept from being sent until the server has it. */
 export const outboxDraft = (conversationId: string) => `sent-${conversationId}`;
 
+// Begins the keys of drafts that are never stored.
+const fleeting = "~";
+
+/** The key of a draft that leaves no trace: it lives as long as the page, or until forgetFleeting. */
+export const fleetingDraft = (id: string) => `${fleeting}${id}`;
+
 function storageKey(id: string): string {
   const user = queryClient.getQueryData(sessionQuery.queryKey)?.user.id ?? "";
   return `${prefix}${user}:${id}`;
@@ -54,7 +61,7 @@ export function getDraft(id: string): Draft {
   const key = storageKey(id);
   let draft = memory.get(key);
   if (draft === undefined) {
-    draft = read(key);
+    draft = id.startsWith(fleeting) ? empty : read(key);
     memory.set(key, draft);
   }
   return draft;
@@ -64,6 +71,15 @@ export function setDraft(id: string, change: Partial<Draft>): void {
   const key = storageKey(id);
   const draft = { ...getDraft(id), ...change };
   memory.set(key, draft);
+  if (!id.startsWith(fleeting)) {
+    store(key, draft);
+  }
+  for (const listener of listeners) {
+    listener();
+  }
+}
+
+function store(key: string, draft: Draft): void {
   try {
     if (draft.text === "" && draft.files.length === 0) {
       localStorage.removeItem(key);
@@ -72,9 +88,6 @@ export function setDraft(id: string, change: Partial<Draft>): void {
     }
   } catch {
     // Storage is full or switched off: the draft lives as long as the page.
-  }
-  for (const listener of listeners) {
-    listener();
   }
 }
 
@@ -92,6 +105,21 @@ export function restoreDraft(id: string, draft: Draft): void {
     ...now.files.filter((file) => !draft.files.some(({ id }) => id === file.id)),
   ];
   setDraft(id, { text, files });
+}
+
+/** Takes a draft along to another key. */
+export function moveDraft(from: string, to: string): void {
+  const draft = getDraft(from);
+  clearDraft(from);
+  restoreDraft(to, draft);
+}
+
+/** Forgets what was never stored. */
+export function forgetFleeting(): void {
+  const user = storageKey(fleeting);
+  for (const key of [...memory.keys()].filter((name) => name.startsWith(user))) {
+    memory.delete(key);
+  }
 }
 
 /** Removes all drafts from this browser: somebody signs out. */

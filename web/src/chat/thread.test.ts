@@ -3,6 +3,7 @@ import { problemFromChat } from "~/api/problem";
 import { type Draft, editDraft, forgetDrafts, getDraft, newChatDraft, outboxDraft, setDraft } from "./drafts";
 import type { ChatMessage } from "./message";
 import { textOf } from "./message";
+import { reveal } from "./reveal";
 import { Thread } from "./thread";
 
 type Answer = () => Response | Promise<Response>;
@@ -313,5 +314,79 @@ describe("after the connection broke", () => {
     answers["GET /api/ai/c9/stream"] = stream("a1", "done");
     await thread.follow();
     expect(thread.chat.lastMessage && textOf(thread.chat.lastMessage)).toBe("May I?\n\ndone");
+  });
+});
+
+describe("a message that is to be seen", () => {
+  const version = (id: string, current: boolean) => ({
+    ...message(id, "assistant", id),
+    position: 1,
+    current,
+  });
+
+  it("is brought from older pages, drawn once", async () => {
+    const thread = new Thread("c1", { items: before, nextCursor: "p2" });
+    answers["GET /api/conversations/c1/messages/m1/siblings"] = page([version("m1", true)]);
+    answers["GET /api/conversations/c1/messages"] = inTurn(
+      json({ items: [message("m2", "user", "later")], nextCursor: "p3" }),
+      json({ items: [message("m1", "assistant", "first")], nextCursor: "p4" }),
+    );
+    let drawn = 0;
+    const stop = thread.view.subscribe(() => drawn++);
+    await reveal(thread, "m1");
+    await vi.waitFor(() => expect(drawn).toBe(1));
+    stop();
+    expect(thread.chat.messages.map(({ id }) => id)).toEqual(["m1", "m2", "u0", "a0"]);
+    expect(thread.older).toBe("p4");
+  });
+
+  it("is brought by showing its version", async () => {
+    const thread = new Thread("c1", { items: before });
+    answers["GET /api/conversations/c1/messages/a9/siblings"] = page([version("a9", false)]);
+    answers["POST /api/conversations/c1/messages/a9/select"] = page([
+      message("u0", "user", "before"),
+      message("a9", "assistant", "no"),
+    ]);
+    await reveal(thread, "a9");
+    expect(thread.chat.messages.map(textOf)).toEqual(["before", "no"]);
+  });
+
+  it("is asked for only if it is not there", async () => {
+    await reveal(new Thread("c1", { items: before }), "a0");
+    expect(sent).toEqual([]);
+  });
+
+  it("may be gone", async () => {
+    const thread = new Thread("c1", { items: before });
+    answers["GET /api/conversations/c1/messages/x/siblings"] = refuse(404, "not_found");
+    await expect(reveal(thread, "x")).rejects.toMatchObject({ code: "not_found" });
+    expect(thread.chat.messages.map(({ id }) => id)).toEqual(["u0", "a0"]);
+  });
+});
+
+describe("a temporary chat", () => {
+  it("says so with each message and stores nothing in the browser", async () => {
+    const thread = new Thread("t1", undefined, true);
+    answers["POST /api/ai"] = inTurn(stream("a1", "hello"), stream("a2", "again"), refuse(429, "quota_day"));
+    await thread.send(draft("secret"), {});
+    expect(thread.stored).toBe(true);
+    const mine = thread.chat.messages[0] as ChatMessage;
+    await thread.edit(mine, "other secret", {});
+    await thread.send(draft("third secret"), {});
+    expect(posted().map((body) => body?.temporary)).toEqual([true, true, true]);
+    expect(getDraft(thread.draftKey).text).toBe("third secret");
+    expect(Object.keys(localStorage)).toEqual([]);
+  });
+
+  it("that is closed in the middle of a reply is empty, and takes nothing up again", async () => {
+    const thread = new Thread("t2", undefined, true);
+    answers["POST /api/ai"] = stream("a1", "half", false);
+    const sending = thread.send(draft("secret"), {});
+    await vi.waitFor(() => expect(thread.chat.lastMessage?.role).toBe("assistant"));
+    thread.close();
+    await sending;
+    expect(thread.chat.messages).toEqual([]);
+    expect(thread.held.get()).toBeUndefined();
+    expect(thread.recovery.get().state).toBe("idle");
   });
 });

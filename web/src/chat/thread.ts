@@ -15,6 +15,7 @@ import {
   clearDraft,
   type Draft,
   editDraft,
+  fleetingDraft,
   getDraft,
   isEmptyDraft,
   newChatDraft,
@@ -60,12 +61,16 @@ const steady = 5000;
 export class Thread {
   readonly id: string;
   readonly chat: Chat<ChatMessage>;
+  /** It is to leave no trace, neither in this browser nor, once it has ended, at the server. */
+  readonly temporary: boolean;
   /** False until the server has accepted the first message. */
   stored: boolean;
   /** Just loaded: nothing can have been missed. */
   fresh = true;
   /** The cursor of the page before the oldest message shown. */
   older?: string;
+  /** Messages that came only because an older one was to be seen: they are drawn when the reader gets there. */
+  readonly passedOver = new Set<string>();
   /** What is to be drawn; changes at most every 40 ms while a reply grows. */
   readonly view: Cell<View>;
   readonly recovery = new Cell<Recovery>({ state: "idle" });
@@ -80,11 +85,13 @@ export class Thread {
   private watch?: Watch;
   private openedAt = 0;
   private handedOver = false;
+  private closed = false;
   private nudge?: () => void;
   private problem?: Problem;
 
-  constructor(id: string, page?: MessagePage) {
+  constructor(id: string, page?: MessagePage, temporary = false) {
     this.id = id;
+    this.temporary = temporary;
     this.stored = page !== undefined;
     this.older = page?.nextCursor;
     this.emptyOutbox(page?.items ?? []);
@@ -102,6 +109,7 @@ export class Thread {
         },
         accepted: () => this.accepted(),
         continues: () => this.chat.lastMessage?.role === "assistant",
+        temporary,
       }),
       onData: ({ type }) => {
         // The server is about to restart: another one goes on with the stream.
@@ -130,7 +138,19 @@ export class Thread {
 
   /** Under this key the composer keeps what is not sent. */
   get draftKey(): string {
+    if (this.temporary) {
+      return fleetingDraft(this.id);
+    }
     return this.stored ? this.id : newChatDraft;
+  }
+
+  /** Under this key a changed version of a message is kept while it is written. */
+  editKey(messageId: string): string {
+    return this.temporary ? fleetingDraft(editDraft(messageId)) : editDraft(messageId);
+  }
+
+  private get outboxKey(): string {
+    return this.temporary ? fleetingDraft(outboxDraft(this.id)) : outboxDraft(this.id);
   }
 
   get busy(): boolean {
@@ -140,7 +160,7 @@ export class Thread {
   async send(draft: Draft, choice: ModelChoice): Promise<void> {
     const id = newId();
     this.pending = { kind: "send", id, draft, before: this.chat.messages };
-    setDraft(outboxDraft(this.id), draft);
+    setDraft(this.outboxKey, draft);
     clearDraft(this.draftKey);
     await this.chat.sendMessage({ id, role: "user", parts: partsOf(draft) }, { body: choice });
   }
@@ -151,7 +171,7 @@ export class Thread {
     const files = message.parts.filter((part) => part.type === "file");
     const draft = { text, files: [] };
     this.pending = { kind: "edit", id, draft, before: this.chat.messages };
-    setDraft(editDraft(id), draft);
+    setDraft(this.editKey(id), draft);
     this.editing.set(undefined);
     const parts: ChatMessage["parts"] = [...files, { type: "text", text }];
     const metadata = message.metadata?.branch && { branch: message.metadata.branch };
@@ -233,10 +253,17 @@ export class Thread {
   /** Puts the page before the oldest message in front. */
   async showOlder(): Promise<void> {
     const cursor = this.older;
-    const page = await fetchMessages(this.id, cursor);
+    const page = await fetchMessages(this.id, { cursor });
     if (this.older === cursor) {
-      this.older = page.nextCursor;
-      this.chat.messages = [...page.items, ...this.chat.messages];
+      this.putBefore(page);
+    }
+  }
+
+  /** Puts what comes before the oldest message shown in front. */
+  putBefore({ items, nextCursor }: MessagePage): void {
+    this.older = nextCursor;
+    if (items.length > 0) {
+      this.chat.messages = [...items, ...this.chat.messages];
     }
   }
 
@@ -248,8 +275,26 @@ export class Thread {
     if (!target || at < 0 || this.busy) {
       return;
     }
-    this.show(await selectVersion(this.id, target.id));
-    tellTabs({ type: "messages", id: this.id });
+    await this.select(target.id);
+  }
+
+  /** Shows the version of the conversation that has the message. */
+  async select(messageId: string): Promise<void> {
+    this.show(await selectVersion(this.id, messageId));
+    if (!this.temporary) {
+      tellTabs({ type: "messages", id: this.id });
+    }
+  }
+
+  /** Ends a temporary chat here: what still comes is not read, and nothing is kept. */
+  close(): void {
+    this.closed = true;
+    this.nudge?.();
+    this.pending = undefined;
+    void this.chat.stop();
+    this.recovery.set({ state: "idle" });
+    this.held.set(undefined);
+    this.chat.messages = [];
   }
 
   /** Brings the messages to what the server has now; after another version was chosen, for instance. */
@@ -265,7 +310,7 @@ export class Thread {
       }
       throw error;
     }
-    if (this.busy) {
+    if (this.busy || this.closed) {
       return;
     }
     this.stored = true;
@@ -285,7 +330,7 @@ export class Thread {
 
   /** Reads a lost reply again until that works, the server says no, or it was tried often enough. */
   private async recover(): Promise<void> {
-    if (["trying", "following"].includes(this.recovery.get().state)) {
+    if (this.closed || ["trying", "following"].includes(this.recovery.get().state)) {
       return;
     }
     this.held.update((held) => held ?? this.chat.messages);
@@ -298,6 +343,9 @@ export class Thread {
       }
       this.recovery.set({ state: "trying", attempt });
       await this.wait(pause);
+      if (this.closed) {
+        return;
+      }
       this.problem = undefined;
       const begun = Date.now();
       try {
@@ -364,14 +412,19 @@ export class Thread {
   private accepted(): void {
     this.stored = true;
     this.settled();
-    tellTabs({ type: "run", id: this.id });
-    void refreshConversations(queryClient);
+    if (!this.temporary) {
+      tellTabs({ type: "run", id: this.id });
+      void refreshConversations(queryClient);
+    }
   }
 
   private finished(): void {
     this.decisions.set({});
-    void refreshConversations(queryClient);
     void queryClient.invalidateQueries({ queryKey: usageQuery.queryKey });
+    if (this.temporary) {
+      return;
+    }
+    void refreshConversations(queryClient);
     if (this.chat.messages.length <= 2) {
       setTimeout(() => void refreshConversations(queryClient), titleDelay);
     }
@@ -382,9 +435,9 @@ export class Thread {
     const { pending } = this;
     this.pending = undefined;
     if (pending?.kind === "send") {
-      clearDraft(outboxDraft(this.id));
+      clearDraft(this.outboxKey);
     } else if (pending?.kind === "edit") {
-      clearDraft(editDraft(pending.id));
+      clearDraft(this.editKey(pending.id));
     }
   }
 
@@ -411,23 +464,23 @@ export class Thread {
     this.chat.messages = pending.before;
     if (pending.kind === "send") {
       restoreDraft(this.draftKey, pending.draft);
-      clearDraft(outboxDraft(this.id));
+      clearDraft(this.outboxKey);
     } else if (pending.kind === "edit") {
-      setDraft(editDraft(pending.id), pending.draft);
+      setDraft(this.editKey(pending.id), pending.draft);
       this.editing.set(pending.id);
     }
   }
 
   /** The page was closed while a message was on its way: if the server does not have it, it is a draft again. */
   private emptyOutbox(items: ChatMessage[]): void {
-    const sent = getDraft(outboxDraft(this.id));
+    const sent = getDraft(this.outboxKey);
     if (isEmptyDraft(sent)) {
       return;
     }
     if (!items.some((message) => message.role === "user" && textOf(message) === sent.text)) {
       restoreDraft(this.draftKey, sent);
     }
-    clearDraft(outboxDraft(this.id));
+    clearDraft(this.outboxKey);
   }
 }
 

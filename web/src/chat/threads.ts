@@ -12,7 +12,8 @@ import type { Thread } from "./thread";
 const kept = 12;
 const threads = new Map<string, Thread>();
 
-function keep(thread: Thread): Thread {
+/** Keeps a conversation at hand; those that were not looked at for longest, and do nothing, are forgotten. */
+export function keepThread(thread: Thread): Thread {
   threads.delete(thread.id);
   threads.set(thread.id, thread);
   for (const [id, old] of threads) {
@@ -31,26 +32,32 @@ export function forgetThread(id: string): void {
   threads.delete(id);
 }
 
+/** The conversation of that id, if this page has opened it. */
+export const knownThread = (id: string): Thread | undefined => threads.get(id);
+
+/** What a conversation is to this page: one at the server, one that begins here, or one that shall leave no trace. */
+export type Kind = "stored" | "new" | "temporary";
+
 // The chat client is a fifth of what a first visit would load, so it comes after the page is there.
-async function open(id: string, isNew: boolean): Promise<Thread> {
-  const page = isNew ? undefined : fetchMessages(id);
+async function open(id: string, kind: Kind): Promise<Thread> {
+  const page = kind === "stored" ? fetchMessages(id) : undefined;
   // Its failure is met below.
   page?.catch(() => undefined);
   const { Thread } = await import("./thread").catch(() => {
     throw offline();
   });
-  return keep(threads.get(id) ?? new Thread(id, await page));
+  return keepThread(threads.get(id) ?? new Thread(id, await page, kind === "temporary"));
 }
 
 const opening = new Map<string, Promise<Thread>>();
 
 /** The conversation of that id; asked for once, whoever asks. */
-function openOnce(id: string, isNew: boolean): Promise<Thread> {
+function openOnce(id: string, kind: Kind): Promise<Thread> {
   const known = threads.get(id);
   if (known) {
-    return Promise.resolve(keep(known));
+    return Promise.resolve(keepThread(known));
   }
-  const promise = opening.get(id) ?? open(id, isNew).finally(() => opening.delete(id));
+  const promise = opening.get(id) ?? open(id, kind).finally(() => opening.delete(id));
   opening.set(id, promise);
   return promise;
 }
@@ -64,7 +71,7 @@ interface Opened {
 }
 
 /** Gives the conversation of that id, loading it if this page does not have it yet. */
-export function useThread(id: string, isNew: boolean): Opened {
+export function useThread(id: string, kind: Kind): Opened {
   const [thread, setThread] = useState(() => threads.get(id));
   const [problem, setProblem] = useState<Problem>();
   const [attempt, setAttempt] = useState(0);
@@ -76,7 +83,7 @@ export function useThread(id: string, isNew: boolean): Opened {
     }
     let gone = false;
     setProblem(undefined);
-    openOnce(id, isNew).then(
+    openOnce(id, kind).then(
       (opened) => !gone && setThread(opened),
       (error) => {
         noteFailure(error);
@@ -88,20 +95,28 @@ export function useThread(id: string, isNew: boolean): Opened {
     return () => {
       gone = true;
     };
-  }, [id, thread, attempt]);
+  }, [id, kind, thread, attempt]);
 
   useEffect(() => {
     if (!thread) {
       return;
     }
+    const failed = (error: unknown) => {
+      noteFailure(error);
+      // Deleted elsewhere: what is still here must not look as if it were there.
+      if (thread.stored && error instanceof Problem && error.code === "not_found") {
+        forgetThread(id);
+        setThread(undefined);
+      }
+    };
     const refresh = () => {
       if (document.visibilityState === "visible") {
-        thread.refresh().catch(noteFailure);
+        thread.refresh().catch(failed);
       }
     };
     if (thread.fresh) {
       thread.fresh = false;
-      thread.follow().catch(noteFailure);
+      thread.follow().catch(failed);
     } else {
       refresh();
     }
@@ -109,7 +124,7 @@ export function useThread(id: string, isNew: boolean): Opened {
     window.addEventListener("online", refresh);
     const stopListening = onTabs((news) => {
       if (news.type !== "list" && news.id === thread.id) {
-        thread.refresh().catch(noteFailure);
+        thread.refresh().catch(failed);
       }
     });
     return () => {
@@ -117,14 +132,14 @@ export function useThread(id: string, isNew: boolean): Opened {
       window.removeEventListener("online", refresh);
       stopListening();
     };
-  }, [thread]);
+  }, [id, thread]);
   useOtherDevices(thread);
 
   return {
     thread,
     problem,
     retry: () => setAttempt((n) => n + 1),
-    whenOpen: () => openOnce(id, isNew),
+    whenOpen: () => openOnce(id, kind),
   };
 }
 

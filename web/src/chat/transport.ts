@@ -10,6 +10,8 @@ interface Hooks {
   accepted: () => void;
   /** Whether a stream that is taken up goes on with the newest message instead of beginning one. */
   continues: () => boolean;
+  /** The conversation is temporary: said with each message, so that none can begin another kind of conversation. */
+  temporary: boolean;
 }
 
 /** How the chat client speaks to the server: only what is new is sent, and a connection that breaks is an error. */
@@ -25,6 +27,7 @@ export function transport(hooks: Hooks): DefaultChatTransport<ChatMessage> {
         messages: trigger === "submit-message" ? messages.slice(-1).map(outgoing) : [],
         trigger,
         messageId,
+        ...(hooks.temporary ? { temporary: true } : {}),
       },
     }),
     fetch: async (input, init) => {

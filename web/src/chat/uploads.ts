@@ -107,6 +107,15 @@ export class Uploads {
 
 const all = new Map<string, Uploads>();
 
+/** Breaks off what is under way for a conversation, and forgets it. */
+export function forgetUploads(conversationId: string): void {
+  const uploads = all.get(conversationId);
+  for (const { key } of uploads?.list.get() ?? []) {
+    uploads?.cancel(key);
+  }
+  all.delete(conversationId);
+}
+
 /** The uploads of a conversation: they go on while another one is looked at. */
 export function uploadsOf(conversationId: string, draftKey: string): Uploads {
   const uploads = all.get(conversationId) ?? new Uploads(draftKey);

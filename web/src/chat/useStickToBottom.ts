@@ -20,6 +20,11 @@ export function useStickToBottom() {
     }
   }, []);
 
+  /** Stays where it is from now on, as if the reader had scrolled up. */
+  const letGo = useCallback(() => {
+    stuck.current = false;
+  }, []);
+
   useEffect(() => {
     const box = scroller.current;
     const inner = content.current;
@@ -58,5 +63,5 @@ export function useStickToBottom() {
     };
   }, []);
 
-  return { scroller, content, atBottom, toBottom };
+  return { scroller, content, atBottom, toBottom, letGo };
 }

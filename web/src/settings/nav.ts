@@ -1,4 +1,5 @@
 import {
+  IconBrain,
   IconChartBar,
   IconCpu,
   IconDatabase,
@@ -19,6 +20,7 @@ export const pages = [
   { to: "/settings/models", label: s.models, Icon: IconCpu },
   { to: "/settings/keys", label: s.keys, Icon: IconKey },
   { to: "/settings/instructions", label: s.instructions, Icon: IconNotes },
+  { to: "/settings/memory", label: s.memory, Icon: IconBrain },
   { to: "/settings/tools", label: s.tools, Icon: IconTool },
   { to: "/settings/data", label: s.data, Icon: IconDatabase },
   { to: "/settings/appearance", label: s.appearance, Icon: IconPalette },

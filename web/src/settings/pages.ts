@@ -3,6 +3,7 @@ export { DataPage } from "./data/DataPage";
 export { InstructionsPage } from "./InstructionsPage";
 export { KeysPage } from "./keys/KeysPage";
 export { ModelsPage } from "./ModelsPage";
+export { MemoryPage } from "./memory/MemoryPage";
 export { ProfilePage } from "./profile/ProfilePage";
 export { SettingsLayout } from "./SettingsLayout";
 export { ToolsPage } from "./tools/ToolsPage";

@@ -1,5 +1,5 @@
 import { Menu, UnstyledButton, useMantineColorScheme } from "@mantine/core";
-import { IconKeyboard, IconLogout, IconSettings, IconUserCircle } from "@tabler/icons-react";
+import { IconKeyboard, IconLogout, IconSettings, IconSql, IconUserCircle } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { sessionQuery } from "~/api/session";
@@ -38,6 +38,9 @@ export function AccountMenu() {
         <Menu.Divider />
         <Menu.Item component={Link} to="/settings" leftSection={<IconSettings size={16} />}>
           {s.settings}
+        </Menu.Item>
+        <Menu.Item component={Link} to="/sql" leftSection={<IconSql size={16} />}>
+          {s.sql}
         </Menu.Item>
         <Menu.Item leftSection={<IconKeyboard size={16} />} onClick={() => openDialog("shortcuts")}>
           {strings.shortcuts.show}

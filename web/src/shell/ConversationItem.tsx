@@ -1,5 +1,13 @@
 import { ActionIcon, Loader, Menu } from "@mantine/core";
-import { IconArchive, IconDots, IconPencil, IconPin, IconPinnedOff, IconTrash } from "@tabler/icons-react";
+import {
+  IconArchive,
+  IconDots,
+  IconPencil,
+  IconPin,
+  IconPinnedOff,
+  IconShare2,
+  IconTrash,
+} from "@tabler/icons-react";
 import { Link, useParams } from "@tanstack/react-router";
 import { lazy, Suspense, useRef, useState } from "react";
 import type { Conversation } from "~/api/types";
@@ -10,6 +18,7 @@ import { useConversationActions } from "./useConversationActions";
 const s = strings.list;
 
 const RenameDialog = lazy(() => import("./RenameDialog"));
+const ShareDialog = lazy(() => import("~/share/ShareDialog"));
 
 /** One conversation in the list, with what can be done to it. */
 export function ConversationItem({ conversation }: { conversation: Conversation }) {
@@ -19,6 +28,7 @@ export function ConversationItem({ conversation }: { conversation: Conversation 
   const active = useParams({ strict: false }).conversationId === id;
   const actions = useConversationActions(conversation);
   const [renaming, setRenaming] = useState(false);
+  const [sharing, setSharing] = useState(false);
   const menu = useRef<HTMLButtonElement>(null);
 
   return (
@@ -61,12 +71,26 @@ export function ConversationItem({ conversation }: { conversation: Conversation 
           <Menu.Item leftSection={<IconArchive size={16} />} onClick={() => actions.archive(!archived)}>
             {archived ? s.unarchive : s.archiveOne}
           </Menu.Item>
+          <Menu.Item leftSection={<IconShare2 size={16} />} onClick={() => setSharing(true)}>
+            {s.share}
+          </Menu.Item>
           <Menu.Divider />
           <Menu.Item color="red" leftSection={<IconTrash size={16} />} onClick={actions.remove}>
             {s.delete}
           </Menu.Item>
         </Menu.Dropdown>
       </Menu>
+      {sharing && (
+        <Suspense>
+          <ShareDialog
+            conversation={conversation}
+            onClose={() => {
+              setSharing(false);
+              menu.current?.focus();
+            }}
+          />
+        </Suspense>
+      )}
       {renaming && (
         <Suspense>
           <RenameDialog

@@ -1,95 +1,75 @@
-import { Kbd, Modal, Text, TextInput, useMantineColorScheme } from "@mantine/core";
-import {
-  IconArchive,
-  IconEdit,
-  IconKeyboard,
-  IconMessage,
-  IconMoon,
-  IconPin,
-  IconSearch,
-} from "@tabler/icons-react";
-import { useInfiniteQuery } from "@tanstack/react-query";
-import { useNavigate } from "@tanstack/react-router";
-import { type KeyboardEvent, type ReactNode, useEffect, useId, useMemo, useState } from "react";
-import { conversationsQuery } from "~/api/conversations";
-import { useCell } from "~/lib/cell";
-import { pages } from "~/settings/nav";
+import { Kbd, Loader, Modal, Text, TextInput } from "@mantine/core";
+import { IconChevronDown, IconSearch } from "@tabler/icons-react";
+import { type KeyboardEvent, useEffect, useId, useState } from "react";
+import { longestQuery } from "~/api/search";
 import { strings } from "~/strings";
-import { openDialog } from "./overlays";
-import { search } from "./palette";
+import { leaveDialog } from "./overlays";
+import { Option, SearchTrouble } from "./PaletteParts";
+import { search, step } from "./palette";
 import classes from "./palette.module.css";
-import { deletedIds } from "./pendingDeletes";
-import { keyNames, keys } from "./shortcuts";
-import { focusComposer } from "./useShortcuts";
+import { type Entry, useCommands, useHits, useKnownConversations } from "./paletteEntries";
 
 const s = strings.palette;
 
-// As many as a search looks through, 40 a page.
-const mostPages = 25;
-const mostShown = 30;
+// Of the conversations that are known here; the server finds the others.
+const mostKnown = 10;
+const mostRecent = 6;
 
-interface Entry {
-  id: string;
-  label: string;
-  icon: ReactNode;
-  shortcut?: string;
-  run: () => void;
-}
-
-/** Finds conversations by title, and does what can be done, without a mouse. */
+/** Finds commands, conversations and messages, and opens them, without a mouse. */
 export default function Palette({ onClose }: { onClose: () => void }) {
   const [query, setQuery] = useState("");
-  const [chosen, setChosen] = useState(0);
+  const [chosen, setChosen] = useState<string>();
   const listId = useId();
-  const commands = useCommands();
-  const conversations = useConversations(query);
-
-  const found = useMemo(() => {
-    const conversationEntries = search(query, conversations.entries, ({ label }) => label).slice(
-      0,
-      query === "" ? 6 : mostShown,
-    );
-    const commandEntries = search(query, commands, ({ label }) => label);
-    const groups =
-      query === ""
-        ? [
-            { title: s.commands, entries: commandEntries.slice(0, 3) },
-            { title: s.recent, entries: conversationEntries },
-            { title: strings.shell.settings, entries: commandEntries.slice(3) },
-          ]
-        : [
-            { title: s.conversations, entries: conversationEntries },
-            { title: s.commands, entries: commandEntries },
-          ];
-    return groups.filter(({ entries }) => entries.length > 0);
-  }, [query, commands, conversations.entries]);
+  const hits = useHits(query);
+  const found = useGroups(query, hits);
   const flat = found.flatMap(({ entries }) => entries);
-  const at = Math.min(chosen, flat.length - 1);
-  const optionId = (index: number) => `${listId}-${index}`;
+  const at = Math.max(
+    0,
+    flat.findIndex(({ id }) => id === chosen),
+  );
+  const current = flat[at];
+  const optionId = (entry: Entry) => `${listId}-${entry.id.replaceAll(/\s/g, "-")}`;
+  const currentId = current && optionId(current);
 
   useEffect(() => {
-    document.getElementById(`${listId}-${at}`)?.scrollIntoView({ block: "nearest" });
-  }, [at, listId]);
+    if (currentId) {
+      document.getElementById(currentId)?.scrollIntoView({ block: "nearest" });
+    }
+  }, [currentId]);
 
   const run = (entry: Entry | undefined) => {
-    if (entry) {
-      onClose();
+    if (entry?.more) {
+      if (!hits.loadingMore) {
+        void hits.more().then((first) => first && setChosen(first));
+      }
+    } else if (entry) {
+      (entry.leads ? leaveDialog : onClose)();
       entry.run();
     }
   };
   const onKeyDown = (event: KeyboardEvent) => {
-    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (step !== undefined && flat.length > 0) {
+    const next = flat.length > 0 ? step(event.key, at, flat.length) : undefined;
+    if (next !== undefined) {
       event.preventDefault();
-      setChosen((at + step + flat.length) % flat.length);
+      setChosen(flat[next]?.id);
     } else if (event.key === "Enter" && !event.nativeEvent.isComposing) {
       event.preventDefault();
-      run(flat[at]);
+      run(current);
     }
   };
-  let index = -1;
+  const shown = flat.filter(({ more }) => !more).length;
+  const nothing = query.trim() !== "" && shown === 0 && !hits.waiting && !hits.problem;
   return (
-    <Modal.Root opened onClose={onClose} lockScroll={false} size="lg" yOffset="12dvh" padding={0}>
+    <Modal.Root
+      opened
+      onClose={onClose}
+      lockScroll={false}
+      returnFocus={false}
+      size="lg"
+      yOffset="12dvh"
+      padding={0}
+      classNames={{ inner: classes.inner }}
+    >
       <Modal.Overlay />
       <Modal.Content aria-label={s.label}>
         <TextInput
@@ -98,56 +78,70 @@ export default function Palette({ onClose }: { onClose: () => void }) {
           variant="unstyled"
           className={classes.field}
           leftSection={<IconSearch size={18} aria-hidden />}
+          rightSection={hits.waiting && <Loader size={16} aria-hidden />}
           placeholder={s.placeholder}
           aria-label={s.placeholder}
           role="combobox"
           aria-expanded
           aria-controls={listId}
-          aria-activedescendant={flat.length > 0 ? optionId(at) : undefined}
+          aria-activedescendant={currentId}
           aria-autocomplete="list"
+          maxLength={longestQuery}
           value={query}
           onChange={(event) => {
             setQuery(event.currentTarget.value);
-            setChosen(0);
+            setChosen(undefined);
           }}
           onKeyDown={onKeyDown}
         />
-        <div className={classes.results} id={listId} role="listbox" aria-label={s.label}>
-          {found.map(({ title, entries }) => (
-            // biome-ignore lint/a11y/useSemanticElements: a group within a listbox
-            <div key={title} role="group" aria-label={title}>
-              <div className={classes.group} aria-hidden>
-                {title}
-              </div>
-              {entries.map((entry) => {
-                index += 1;
-                const own = index;
-                return (
-                  // biome-ignore lint/a11y/useKeyWithClickEvents: the keys are handled by the field
-                  // biome-ignore lint/a11y/useFocusableInteractive: the focus stays in the field
-                  <div
+        <div className={classes.body}>
+          <div
+            id={listId}
+            className={classes.results}
+            role="listbox"
+            aria-label={s.label}
+            aria-busy={hits.waiting}
+          >
+            {found.map(({ title, entries, stale }) => (
+              // biome-ignore lint/a11y/useSemanticElements: a group within a listbox
+              <div key={title} role="group" aria-label={title} data-stale={stale || undefined}>
+                <div className={classes.group} aria-hidden>
+                  {title}
+                </div>
+                {entries.map((entry) => (
+                  <Option
                     key={entry.id}
-                    id={optionId(own)}
-                    role="option"
-                    aria-selected={own === at}
-                    className={classes.option}
-                    onMouseMove={() => setChosen(own)}
-                    onClick={() => run(entry)}
-                  >
-                    {entry.icon}
-                    <span className={classes.label}>{entry.label}</span>
-                    {entry.shortcut && <Kbd size="xs">{keyNames(entry.shortcut).join(" ")}</Kbd>}
-                  </div>
-                );
-              })}
+                    id={optionId(entry)}
+                    entry={entry}
+                    selected={entry === current}
+                    busy={entry.more === true && hits.loadingMore}
+                    onPoint={() => setChosen(entry.id)}
+                    onPick={() => run(entry)}
+                  />
+                ))}
+              </div>
+            ))}
+          </div>
+          {hits.problem && <SearchTrouble error={hits.problem} onRetry={hits.retry} />}
+          {hits.indexing && !hits.problem && (
+            <Text size="sm" c="dimmed" className={classes.note}>
+              {s.indexing}
+            </Text>
+          )}
+          {shown === 0 && hits.waiting && (
+            <Text size="sm" c="dimmed" p="lg" ta="center">
+              {s.searching}
+            </Text>
+          )}
+          {nothing && (
+            <div className={classes.nothing}>
+              <Text size="sm">{s.empty}</Text>
+              <Text size="sm" c="dimmed">
+                {s.emptyHint}
+              </Text>
             </div>
-          ))}
+          )}
         </div>
-        {flat.length === 0 && (
-          <Text size="sm" c="dimmed" p="lg" ta="center">
-            {conversations.searching ? s.searching : s.empty}
-          </Text>
-        )}
         <div className={classes.legend} aria-hidden>
           <span>
             <Kbd size="xs">↑</Kbd> <Kbd size="xs">↓</Kbd> {s.navigate}
@@ -160,83 +154,61 @@ export default function Palette({ onClose }: { onClose: () => void }) {
           </span>
         </div>
         <div className={classes.count} role="status">
-          {query !== "" && s.results(flat.length)}
+          {query.trim() !== "" && (hits.waiting ? "" : s.results(shown, hits.hasMore))}
         </div>
       </Modal.Content>
     </Modal.Root>
   );
 }
 
-function useCommands(): Entry[] {
-  const navigate = useNavigate();
-  const { colorScheme, setColorScheme } = useMantineColorScheme({ keepTransitions: true });
-  return useMemo(
-    () => [
-      {
-        id: "new",
-        label: strings.list.newChat,
-        icon: <IconEdit size={18} />,
-        shortcut: keys.newChat,
-        run: () => void navigate({ to: "/" }).then(focusComposer),
-      },
-      {
-        id: "theme",
-        label: s.toggleTheme,
-        icon: <IconMoon size={18} />,
-        run: () => {
-          const dark =
-            colorScheme === "dark" ||
-            (colorScheme === "auto" && matchMedia("(prefers-color-scheme: dark)").matches);
-          setColorScheme(dark ? "light" : "dark");
-        },
-      },
-      {
-        id: "shortcuts",
-        label: strings.shortcuts.show,
-        icon: <IconKeyboard size={18} />,
-        shortcut: "?",
-        run: () => openDialog("shortcuts"),
-      },
-      ...pages.map(({ to, label, Icon }) => ({
-        id: to,
-        label: `${strings.shell.settings}: ${label}`,
-        icon: <Icon size={18} />,
-        run: () => void navigate({ to }),
-      })),
-    ],
-    [navigate, colorScheme, setColorScheme],
-  );
+interface Group {
+  title: string;
+  entries: Entry[];
+  /** It belongs to what was typed before. */
+  stale?: boolean;
 }
 
-/** The conversations that are known; with something to look for, older ones are fetched as well. */
-function useConversations(query: string): { entries: Entry[]; searching: boolean } {
-  const navigate = useNavigate();
-  const list = useInfiniteQuery(conversationsQuery(false));
-  const archive = useInfiniteQuery({ ...conversationsQuery(true), enabled: query !== "" });
-  const deleted = useCell(deletedIds);
-  const { hasNextPage, isFetchingNextPage, fetchNextPage, data } = list;
-  const more = query !== "" && hasNextPage && (data?.pages.length ?? 0) < mostPages;
-  useEffect(() => {
-    if (more && !isFetchingNextPage) {
-      void fetchNextPage();
-    }
-  }, [more, isFetchingNextPage, fetchNextPage]);
+/** What is shown for a query: what is known at once first, what the server finds below, so that nothing moves away. */
+function useGroups(query: string, hits: ReturnType<typeof useHits>): Group[] {
+  const commands = useCommands();
+  const known = useKnownConversations();
+  const groups = query.trim() === "" ? atFirst(commands, known) : forQuery(query, commands, known, hits);
+  return groups.filter(({ entries }) => entries.length > 0);
+}
 
-  const entries = useMemo(
-    () =>
-      [...(data?.pages ?? []), ...(query === "" ? [] : (archive.data?.pages ?? []))]
-        .flatMap((page) => page.items)
-        .filter(({ id }) => !deleted.has(id))
-        .map(({ id, title, pinned, archivedAt }) => {
-          const Icon = archivedAt ? IconArchive : pinned ? IconPin : IconMessage;
-          return {
-            id,
-            label: title || strings.list.untitled,
-            icon: <Icon size={18} />,
-            run: () => void navigate({ to: "/c/$conversationId", params: { conversationId: id } }),
-          };
-        }),
-    [data, archive.data, deleted, query, navigate],
-  );
-  return { entries, searching: more || isFetchingNextPage };
+function atFirst(commands: Entry[], known: Entry[]): Group[] {
+  const isPage = ({ id }: Entry) => id.startsWith("/");
+  return [
+    { title: s.commands, entries: commands.filter((entry) => !isPage(entry)) },
+    { title: s.recent, entries: known.slice(0, mostRecent) },
+    { title: strings.shell.settings, entries: commands.filter(isPage) },
+  ];
+}
+
+function forQuery(
+  query: string,
+  commands: Entry[],
+  known: Entry[],
+  hits: ReturnType<typeof useHits>,
+): Group[] {
+  const label = (entry: Entry) => entry.label;
+  const here = search(query, known, label).slice(0, mostKnown);
+  const elsewhere = hits.titles.filter(({ id }) => !here.some((entry) => entry.id === id));
+  // The server says what of a title fits.
+  const marked = here.map((entry) => ({
+    ...entry,
+    hit: hits.waiting ? undefined : hits.titles.find(({ id }) => id === entry.id)?.hit,
+  }));
+  const more: Entry = {
+    id: "more",
+    label: hits.loadingMore ? s.loadingMore : s.more,
+    icon: <IconChevronDown size={18} />,
+    more: true,
+    run: () => undefined,
+  };
+  return [
+    { title: s.commands, entries: search(query, commands, label) },
+    { title: s.titles, entries: [...marked, ...(hits.waiting ? [] : elsewhere)] },
+    { title: s.messages, entries: [...hits.messages, ...(hits.hasMore ? [more] : [])], stale: hits.waiting },
+  ];
 }

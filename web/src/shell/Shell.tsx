@@ -25,6 +25,7 @@ export function Shell() {
   const [collapsed, setCollapsed] = useLocalStorage({ key: "sidebar-collapsed", defaultValue: false });
   const { conversationId } = useParams({ strict: false });
   const path = useRouterState({ select: (state) => state.location.pathname });
+  const temporary = useRouterState({ select: ({ location }) => "temporary" in location.search });
   const overlay = useCell(dialog);
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: going anywhere closes the menu.
@@ -46,7 +47,7 @@ export function Shell() {
       <a href="#content" className="tb-skip">
         {strings.app.skip}
       </a>
-      {!path.startsWith("/settings") && <Title conversationId={conversationId} />}
+      {!/^\/(settings|sql)/.test(path) && <Title conversationId={conversationId} />}
       <aside className={classes.sidebar} data-opened={opened || undefined}>
         <Sidebar onClose={close} onCollapse={() => setCollapsed(true)} />
       </aside>
@@ -56,7 +57,7 @@ export function Shell() {
       <header className={classes.header}>
         <Burger opened={opened} onClick={toggle} size="sm" aria-label={strings.shell.openMenu} />
         <Logo size={22} />
-        <NewChat hidden={path === "/"} />
+        <NewChat hidden={path === "/" && !temporary} />
       </header>
       <div className={classes.reopen}>
         <Tooltip label={strings.shell.openMenu}>

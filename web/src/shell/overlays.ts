@@ -14,6 +14,12 @@ export function openDialog(name: Dialog): void {
   dialog.set(name);
 }
 
+/** Closes what is open, when the focus is about to go elsewhere. */
+export function leaveDialog(): void {
+  before = null;
+  dialog.set(undefined);
+}
+
 /** Closes what is open; the focus goes back to where it was. */
 export function closeDialog(): void {
   dialog.set(undefined);

@@ -2,6 +2,7 @@ import { NativeSelect, Progress, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { storageQuery } from "~/api/transfers";
 import { readableSize } from "~/chat/attachments";
+import { SharesSection } from "~/share/SharesSection";
 import { settingsStrings } from "~/strings/settings";
 import { Loaded } from "../Loaded";
 import { Row, Section } from "../Section";
@@ -19,6 +20,7 @@ export function DataPage() {
       <Storage />
       <ExportSection />
       <ImportSection />
+      <SharesSection />
       <Retention />
     </SettingsPage>
   );

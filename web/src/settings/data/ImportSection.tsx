@@ -82,7 +82,7 @@ function stateOf(job: Import | null, sending: boolean): string {
 
 /** What was taken from the file, and what was not and why. */
 function Report({ report }: { report: NonNullable<Import["report"]> }) {
-  const { conversations, messages, attachments, skipped, refused } = report;
+  const { conversations, messages, attachments, memories, skipped, refused } = report;
   return (
     <>
       {refused && (
@@ -91,7 +91,7 @@ function Report({ report }: { report: NonNullable<Import["report"]> }) {
         </Alert>
       )}
       <Text size="sm" mb="xs">
-        {s.taken(conversations.taken, messages.taken, attachments.taken)}{" "}
+        {s.taken(conversations.taken, messages.taken, attachments.taken, memories.taken)}{" "}
         {messages.already > 0 && s.already(messages.already)}
       </Text>
       {skipped.length > 0 && (

@@ -1,4 +1,4 @@
-import { Alert, Anchor, Button, Group, Modal, Stack, Text } from "@mantine/core";
+import { Alert, Anchor, Button } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { IconKey, IconKeyOff } from "@tabler/icons-react";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
@@ -9,6 +9,7 @@ import { Problem } from "~/api/problem";
 import { noteFailure } from "~/api/queryClient";
 import type { OwnKey } from "~/api/types";
 import { settingsStrings } from "~/strings/settings";
+import { ConfirmDialog } from "../ConfirmDialog";
 import { ago } from "../format";
 import { failed, succeeded } from "../notices";
 import { Row } from "../Section";
@@ -167,25 +168,15 @@ export function KeyCard({ provider, stored }: { provider: Provider; stored?: Own
           </Alert>
         )}
       </div>
-      <Modal opened={removing} onClose={remove.close} title={s.removeTitle(name)} centered>
-        <Stack>
-          <Text size="sm">{s.removeText}</Text>
-          <Group justify="flex-end">
-            <Button variant="default" onClick={remove.close} data-autofocus>
-              {settingsStrings.common.cancel}
-            </Button>
-            <Button
-              color="red"
-              onClick={() => {
-                remove.close();
-                drop.mutate();
-              }}
-            >
-              {settingsStrings.common.remove}
-            </Button>
-          </Group>
-        </Stack>
-      </Modal>
+      <ConfirmDialog
+        opened={removing}
+        onClose={remove.close}
+        title={s.removeTitle(name)}
+        action={settingsStrings.common.remove}
+        onConfirm={() => drop.mutate()}
+      >
+        {s.removeText}
+      </ConfirmDialog>
     </div>
   );
 }

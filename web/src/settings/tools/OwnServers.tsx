@@ -1,8 +1,9 @@
-import { Button, Group, Modal, Stack, Text } from "@mantine/core";
+import { Button, Text } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { IconPlus } from "@tabler/icons-react";
 import type { McpServer } from "~/api/types";
 import { settingsStrings } from "~/strings/settings";
+import { ConfirmDialog } from "../ConfirmDialog";
 import { Section } from "../Section";
 import classes from "../settings.module.css";
 import { ServerForm } from "./ServerForm";
@@ -78,25 +79,15 @@ function OwnServer({ server }: { server: McpServer }) {
         </Text>
       </ServerRow>
       <ServerForm opened={editing} server={server} onClose={edit.close} />
-      <Modal opened={removing} onClose={ask.close} title={s.removeTitle(name)} centered>
-        <Stack>
-          <Text size="sm">{s.removeText}</Text>
-          <Group justify="flex-end">
-            <Button variant="default" onClick={ask.close} data-autofocus>
-              {settingsStrings.common.cancel}
-            </Button>
-            <Button
-              color="red"
-              onClick={() => {
-                ask.close();
-                remove.mutate();
-              }}
-            >
-              {settingsStrings.common.remove}
-            </Button>
-          </Group>
-        </Stack>
-      </Modal>
+      <ConfirmDialog
+        opened={removing}
+        onClose={ask.close}
+        title={s.removeTitle(name)}
+        action={settingsStrings.common.remove}
+        onConfirm={() => remove.mutate()}
+      >
+        {s.removeText}
+      </ConfirmDialog>
     </>
   );
 }

@@ -10,6 +10,7 @@ import { Section } from "../Section";
 import { SettingsPage } from "../SettingsPage";
 import classes from "../settings.module.css";
 import { ApprovalPolicy } from "./ApprovalPolicy";
+import { HistoryTool } from "./HistoryTool";
 import { OwnServers } from "./OwnServers";
 import { ServerRow } from "./ServerRow";
 
@@ -22,6 +23,7 @@ export function ToolsPage() {
   return (
     <SettingsPage title={settingsStrings.nav.tools} lead={s.lead}>
       <ApprovalPolicy />
+      <HistoryTool />
       <Section title={s.search} description={s.searchText}>
         <Loaded query={keys} lines={2}>
           {(stored) => (

@@ -1,0 +1,75 @@
+import { EditorView } from "@codemirror/view";
+
+/** The editor's look. All colours are variables of the page, so that they follow its theme. */
+export const look = EditorView.theme({
+  "&": {
+    color: "var(--mantine-color-text)",
+    backgroundColor: "transparent",
+    fontSize: "var(--sql-size)",
+  },
+  "&.cm-focused": { outline: "none" },
+  ".cm-scroller": {
+    fontFamily: "var(--mantine-font-family-monospace)",
+    lineHeight: "1.6",
+    minHeight: "var(--sql-height)",
+    maxHeight: "var(--sql-most)",
+  },
+  ".cm-content": { padding: "0.7rem 0", caretColor: "var(--mantine-color-text)" },
+  ".cm-line": { padding: "0 0.9rem 0 0.5rem" },
+  ".cm-gutters": { backgroundColor: "transparent", color: "var(--mantine-color-dimmed)", border: "none" },
+  ".cm-lineNumbers .cm-gutterElement": { padding: "0 0.3rem 0 0.6rem", minWidth: "2rem" },
+  ".cm-placeholder": { color: "var(--mantine-color-placeholder)" },
+  "& ::selection": { backgroundColor: "var(--sql-selection)" },
+  "&.cm-focused .cm-matchingBracket": { backgroundColor: "var(--sql-bracket)", outline: "none" },
+  "&.cm-focused .cm-nonmatchingBracket": { backgroundColor: "transparent" },
+  ".tb-wrong": {
+    textDecoration: "underline wavy var(--mantine-color-error)",
+    textUnderlineOffset: "0.25em",
+    backgroundColor: "var(--sql-wrong)",
+  },
+  ".cm-tooltip": {
+    border: "1px solid var(--tb-line)",
+    borderRadius: "var(--mantine-radius-md)",
+    backgroundColor: "var(--mantine-color-body)",
+    color: "var(--mantine-color-text)",
+    boxShadow: "var(--mantine-shadow-md)",
+    overflow: "hidden",
+  },
+  ".cm-tooltip.cm-tooltip-autocomplete": { overflow: "visible" },
+  ".cm-tooltip.cm-tooltip-autocomplete > ul": {
+    fontFamily: "var(--mantine-font-family-monospace)",
+    fontSize: "0.82rem",
+    maxHeight: "15rem",
+    maxWidth: "min(26rem, 80vw)",
+    minWidth: "min(16rem, 60vw)",
+    padding: "0.25rem",
+  },
+  ".cm-tooltip.cm-tooltip-autocomplete > ul > li": {
+    display: "flex",
+    gap: "0.75rem",
+    padding: "0.25rem 0.5rem",
+    borderRadius: "var(--mantine-radius-sm)",
+    lineHeight: "1.4",
+  },
+  ".cm-tooltip.cm-tooltip-autocomplete > ul > li[aria-selected]": {
+    backgroundColor: "var(--tb-bubble)",
+    color: "var(--mantine-color-text)",
+  },
+  ".cm-completionMatchedText": { textDecoration: "none", fontWeight: "700" },
+  ".cm-completionDetail": {
+    flex: "1",
+    margin: "0",
+    color: "var(--mantine-color-dimmed)",
+    fontStyle: "normal",
+    textAlign: "end",
+    overflow: "hidden",
+    textOverflow: "ellipsis",
+  },
+  ".cm-tooltip.cm-completionInfo": {
+    padding: "0.5rem 0.7rem",
+    maxWidth: "18rem",
+    fontFamily: "var(--mantine-font-family)",
+    fontSize: "0.82rem",
+    whiteSpace: "pre-line",
+  },
+});
