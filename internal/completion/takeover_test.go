@@ -319,6 +319,7 @@ func TestTicketLeftBehind(t *testing.T) {
 	b.provider.say(held(nil))
 	defer b.begin(one.Service, "c1", "m1").Close()
 	b.exec("UPDATE BRAIN.runs SET status = 'failed', charged_on = NULL, input_tokens = 0, ended_at = now()")
+	b.exec("INSERT INTO public.usage_events (user_id, quarter, model, key_source, outcome) SELECT user_id, 0, 'openai:test', 'platform', 'failed' FROM public.tenants")
 	b.exec("DELETE FROM public.quota_counters")
 	one.dies()
 	require.NoError(t, two.Sweep(t.Context()))
