@@ -48,7 +48,7 @@ func TestJourneys(t *testing.T) {
 		},
 	})
 
-	scripts.Run(8*time.Minute, os.Getenv("JOURNEYS"), []string{
+	scripts.Run(14*time.Minute, os.Getenv("JOURNEYS"), []string{
 		"TWOBRAINS_URL=" + server.URL, "KRATOS_ADMIN_URL=" + kratos.Admin, "CHROMIUM=" + browser, "OWN_KEY=" + ownKey,
 	}, "--test-concurrency=2")
 }
