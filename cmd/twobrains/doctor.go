@@ -5,13 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/urfave/cli/v3"
 
-	"twobrains/internal/api"
 	"twobrains/internal/config"
 	"twobrains/internal/doctor"
+	"twobrains/internal/tenant"
 )
 
 func doctorCommand() *cli.Command {
@@ -22,16 +21,7 @@ func doctorCommand() *cli.Command {
 			&cli.BoolFlag{Name: "json", Usage: "one JSON object per finding and line"},
 			&cli.BoolFlag{Name: "all", Usage: "also what is as it should be"},
 		},
-		Action: func(ctx context.Context, c *cli.Command) error {
-			cfg, err := config.Load(os.Environ(), config.ForDatabase)
-			if err != nil {
-				return err
-			}
-			db, err := api.OpenDB(cfg, api.ConfiguredLogger(cfg, c.Root().ErrWriter), nil)
-			if err != nil {
-				return err
-			}
-			defer db.Close()
+		Action: withConfig(func(ctx context.Context, c *cli.Command, cfg *config.Config, db *tenant.DB) error {
 			findings := doctor.Examine(ctx, doctor.Options{
 				Production: !cfg.Development(), PublicURL: cfg.Server.PublicURL, TrustedProxies: len(cfg.Server.TrustedProxies),
 				DB: db, AppURL: cfg.Storage.DatabaseURL, OwnerURL: cfg.Storage.OwnerURL, ConsoleURL: cfg.Storage.ConsoleURL,
@@ -41,7 +31,7 @@ func doctorCommand() *cli.Command {
 				KratosPublicURL: cfg.SignIn.KratosPublicURL, KratosAdminURL: cfg.SignIn.KratosAdminURL,
 			})
 			return printFindings(c, findings)
-		},
+		}),
 	}
 }
 
