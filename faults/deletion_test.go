@@ -23,7 +23,7 @@ import (
 func realKratos(w *world) {
 	k := authtest.Kratos(w.t)
 	w.kratos = k.Public
-	w.env["KRATOS_ADMIN_URL"], w.env["KRATOS_DATABASE_URL"] = k.Admin, os.Getenv(authtest.DSNVariable)
+	w.env["KRATOS_ADMIN_URL"], w.env["KRATOS_DATABASE_URL"] = k.Admin, os.Getenv(authtest.MailsVariable)
 	w.env["JOB_WORKERS"] = "8"
 }
 

@@ -88,6 +88,7 @@ func newServer(c *checkout, binary, url string, port int, stack *localstack.Stac
 		"REDIS_URL="+stack.Redis.URL,
 		"KRATOS_PUBLIC_URL="+stack.Kratos.PublicURL,
 		"KRATOS_ADMIN_URL="+stack.Kratos.AdminURL,
+		"KRATOS_DATABASE_URL="+stack.Postgres.MailsURL(),
 		"KRATOS_HOOK_KEY="+k.hook,
 		"DEV_MAIL_KEY="+k.mail,
 		"MASTER_KEYS="+k.master,

@@ -22,6 +22,7 @@ const (
 	testKratosPublic = "TWOBRAINS_TEST_KRATOS_PUBLIC" // base URL
 	testKratosAdmin  = "TWOBRAINS_TEST_KRATOS_ADMIN"  // base URL
 	testKratosDSN    = "TWOBRAINS_TEST_KRATOS_DSN"    // connection string of Kratos's own database
+	testKratosMails  = "TWOBRAINS_TEST_KRATOS_MAILS"  // connection string of who may remove mails from it
 	testServerURL    = "TWOBRAINS_TEST_SERVER_URL"    // where Kratos believes the server: the hook relay
 	testHookKey      = "TWOBRAINS_TEST_HOOK_KEY"      // what Kratos sends in X-Hook-Key
 )
@@ -51,7 +52,7 @@ func test(ctx context.Context, c *checkout, arguments []string) error {
 // testServices starts services, unless the environment names them, and the relay for Kratos's hooks, and returns the
 // variables that name them all.
 func testServices(ctx context.Context, c *checkout) (environment []string, stop func(), err error) {
-	names := []string{testPostgres, testRedis, testKratosPublic, testKratosAdmin, testKratosDSN}
+	names := []string{testPostgres, testRedis, testKratosPublic, testKratosAdmin, testKratosDSN, testKratosMails}
 	unset := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return os.Getenv(name) != "" })
 	if len(unset) > 0 && len(unset) < len(names) {
 		return nil, nil, fmt.Errorf("%s not set, but others of their kind are: set all of them or none", strings.Join(unset, ", "))
@@ -99,6 +100,7 @@ func testServices(ctx context.Context, c *checkout) (environment []string, stop 
 		testKratosPublic+"="+stack.Kratos.PublicURL,
 		testKratosAdmin+"="+stack.Kratos.AdminURL,
 		testKratosDSN+"="+stack.Kratos.DSN,
+		testKratosMails+"="+stack.Postgres.MailsURL(),
 	)
 	return environment, func() {
 		stack.Stop()

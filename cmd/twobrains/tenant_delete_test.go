@@ -37,7 +37,7 @@ func TestTenantDelete(t *testing.T) {
 	}
 	env := []string{
 		"LOG_LEVEL=warn", "DATABASE_URL=" + d.URL.Reveal(), "DATABASE_OWNER_URL=" + d.OwnerURL.Reveal(), "MASTER_KEYS=" + testKey("test"),
-		"KRATOS_ADMIN_URL=" + kratos.Admin, "KRATOS_DATABASE_URL=" + os.Getenv(authtest.DSNVariable),
+		"KRATOS_ADMIN_URL=" + kratos.Admin, "KRATOS_DATABASE_URL=" + os.Getenv(authtest.MailsVariable),
 	}
 	verb := func(code int, args ...string) string {
 		t.Helper()

@@ -11,20 +11,29 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// bootstrap makes the roles and databases of tools/postgres/bootstrap.sql, the file that the containers give to psql.
-func (pg *Postgres) bootstrap(ctx context.Context, checkout string) error {
-	text, err := os.ReadFile(filepath.Join(checkout, "tools", "postgres", "bootstrap.sql"))
+// Scripts of tools/postgres, the files that the containers give to psql.
+const (
+	// bootstrapScript makes the roles and databases.
+	bootstrapScript = "bootstrap.sql"
+	// mailsScript makes the login that removes mails from Kratos's database, once that has its tables.
+	mailsScript = "mails.sql"
+)
+
+// script runs one of them.
+func (pg *Postgres) script(ctx context.Context, checkout, name string) error {
+	text, err := os.ReadFile(filepath.Join(checkout, "tools", "postgres", name))
 	if err != nil {
-		return fmt.Errorf("read bootstrap script: %w", err)
+		return fmt.Errorf("read script: %w", err)
 	}
 	script := strings.NewReplacer(
 		":'owner_password'", quoteLiteral(pg.owner),
 		":'kratos_password'", quoteLiteral(pg.kratos),
+		":'mails_password'", quoteLiteral(pg.mails),
 	).Replace(string(text))
 
 	conn, err := pgx.Connect(ctx, pg.SuperuserURL("postgres"))
 	if err != nil {
-		return fmt.Errorf("connect to bootstrap: %w", err)
+		return fmt.Errorf("connect to run %s: %w", name, err)
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 	for _, step := range parseScript(script) {
@@ -39,20 +48,20 @@ func (pg *Postgres) bootstrap(ctx context.Context, checkout string) error {
 		case step.gexec:
 			rows, err := conn.Query(ctx, step.sql)
 			if err != nil {
-				return fmt.Errorf("run bootstrap script: %w", err)
+				return fmt.Errorf("run %s: %w", name, err)
 			}
 			statements, err := pgx.CollectRows(rows, pgx.RowTo[string])
 			if err != nil {
-				return fmt.Errorf("run bootstrap script: %w", err)
+				return fmt.Errorf("run %s: %w", name, err)
 			}
 			for _, statement := range statements {
 				if _, err := conn.Exec(ctx, statement); err != nil {
-					return errors.New("run bootstrap script: " + err.Error())
+					return errors.New("run " + name + ": " + err.Error())
 				}
 			}
 		default:
 			if _, err := conn.Exec(ctx, step.sql); err != nil {
-				return fmt.Errorf("run bootstrap script: %w", err)
+				return fmt.Errorf("run %s: %w", name, err)
 			}
 		}
 	}
@@ -66,7 +75,7 @@ type scriptStep struct {
 	connect string
 }
 
-// parseScript splits a psql script of the simple kind that bootstrap.sql is: a statement ends with a line's last
+// parseScript splits a psql script of the simple kind that these are: a statement ends with a line's last
 // semicolon or with \gexec on a line of its own.
 func parseScript(script string) []scriptStep {
 	var steps []scriptStep

@@ -56,6 +56,9 @@ func startKratos(ctx context.Context, opts Options, binary string, pg *Postgres,
 	if out, err := migrate.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("migrate the database of Kratos: %w\n%s", err, out)
 	}
+	if err := pg.script(ctx, opts.Checkout, mailsScript); err != nil {
+		return nil, err
+	}
 
 	arguments := []string{"serve", "-c", config, "--dev", "--sqa-opt-out"}
 	if opts.Mode == Development {

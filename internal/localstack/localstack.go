@@ -96,7 +96,7 @@ func Start(ctx context.Context, opts Options) (_ *Stack, err error) {
 			return err
 		}
 		started(s.Postgres.stop)
-		if err := s.Postgres.bootstrap(ctx, opts.Checkout); err != nil {
+		if err := s.Postgres.script(ctx, opts.Checkout, bootstrapScript); err != nil {
 			return err
 		}
 		opts.Say("PostgreSQL %s runs on %s (%s)", s.Postgres.Version, s.Postgres.Addr, since(begin))

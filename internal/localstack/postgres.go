@@ -24,7 +24,7 @@ type Postgres struct {
 	// Addr is its loopback address, host:port.
 	Addr string
 
-	superuser, owner, app, console, kratos string // passwords
+	superuser, owner, app, console, kratos, mails string // passwords
 	process                                *Process
 }
 
@@ -57,6 +57,7 @@ func startPostgres(ctx context.Context, opts Options, failed chan<- error) (*Pos
 	pg := &Postgres{Version: programs.version}
 	for name, password := range map[string]*string{
 		"postgres": &pg.superuser, "twobrains_owner": &pg.owner, "twobrains_app": &pg.app, "twobrains_console": &pg.console, "kratos": &pg.kratos,
+		"twobrains_mails": &pg.mails,
 	} {
 		if *password, err = Keep(opts.Dir, name+".password", Password); err != nil {
 			return nil, err
@@ -233,6 +234,9 @@ func (pg *Postgres) ConsoleURL() string { return pg.url("twobrains_console", pg.
 
 // KratosURL is the connection string of Kratos for its own database.
 func (pg *Postgres) KratosURL() string { return pg.url("kratos", pg.kratos, "kratos") }
+
+// MailsURL is the connection string of twobrains_mails, which may remove mails from Kratos's database.
+func (pg *Postgres) MailsURL() string { return pg.url("twobrains_mails", pg.mails, "kratos") }
 
 func (pg *Postgres) url(user, password, database string) string {
 	u := url.URL{Scheme: "postgres", User: url.UserPassword(user, password), Host: pg.Addr, Path: "/" + database, RawQuery: "sslmode=disable"}

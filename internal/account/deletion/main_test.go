@@ -62,7 +62,7 @@ type replica struct {
 type change func(*deletion.Options, *auth.EraserOptions)
 
 func withMails(_ *deletion.Options, o *auth.EraserOptions) {
-	o.DatabaseURL = secret.New(os.Getenv(authtest.DSNVariable))
+	o.DatabaseURL = secret.New(os.Getenv(authtest.MailsVariable))
 }
 
 // replica makes another process. It does no jobs before start.

@@ -22,6 +22,7 @@ const (
 	PublicVariable = "TWOBRAINS_TEST_KRATOS_PUBLIC"
 	AdminVariable  = "TWOBRAINS_TEST_KRATOS_ADMIN"
 	DSNVariable    = "TWOBRAINS_TEST_KRATOS_DSN"
+	MailsVariable  = "TWOBRAINS_TEST_KRATOS_MAILS"
 )
 
 // Server is the real Kratos of a test run.
