@@ -25,7 +25,7 @@ type Postgres struct {
 	Addr string
 
 	superuser, owner, app, console, kratos, mails string // passwords
-	process                                *Process
+	process                                       *Process
 }
 
 // startPostgres starts a server on the data directory below opts.Dir, which it makes if needed.

@@ -27,6 +27,7 @@ const (
 	memoriesName      = "memories.jsonl"
 	settingsName      = "settings.json"
 	usageName         = "usage.csv"
+	sharesName        = "shares.jsonl"
 	dumpName          = "brain.sql"
 )
 
@@ -146,7 +147,7 @@ const (
 	ReasonStorageFull Reason = "storage_full"
 	// ReasonMemoryFull: there are as many notes as there may be.
 	ReasonMemoryFull Reason = "memory_full"
-	// ReasonNotImported: settings and usage are those of the account they come from.
+	// ReasonNotImported: settings, usage and shared links are those of the account they come from.
 	ReasonNotImported Reason = "not_imported"
 )
 

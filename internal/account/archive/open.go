@@ -271,7 +271,7 @@ func (a *Archive) readManifest() error {
 	}
 	a.Kind, a.Manifest = KindOwn, &m
 	a.texts = []*zip.File{a.byName[conversationsName]}
-	for _, name := range []string{settingsName, usageName} {
+	for _, name := range []string{settingsName, usageName, sharesName} {
 		if listed[name] {
 			a.Other = append(a.Other, name)
 		}

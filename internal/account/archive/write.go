@@ -67,6 +67,7 @@ func Write(ctx context.Context, s *tenant.Snapshot, to io.Writer, o WriteOptions
 		write func(context.Context, io.Writer) error
 	}{
 		{readmeName, w.readme}, {conversationsName, w.conversations}, {memoriesName, w.memories}, {settingsName, w.settings}, {usageName, w.usage},
+		{sharesName, w.shares},
 	} {
 		if err := w.entry(ctx, step.name, step.write); err != nil {
 			return Manifest{}, err
@@ -175,6 +176,7 @@ attachments/         The files themselves.
 memories.jsonl       Notes that models get to know, one a line.
 settings.json        What you have set. Keys and the values of headers are secrets and not in here.
 usage.csv            Use by UTC day, model and whose key paid. Costs are in millionths of a US dollar.
+shares.jsonl         Links by which you show conversations to others, one a line. What they show is a copy of the conversation as it was then.
 brain.sql            The same conversations, files and notes, and the replies' accounts, as a database: PostgreSQL 15 or newer loads it,
                          createdb mychats && psql -v ON_ERROR_STOP=1 -d mychats -f brain.sql
 manifest.json        What is in this archive, with sizes and SHA-256.
@@ -318,6 +320,31 @@ func (w *writer) usage(ctx context.Context, to io.Writer) error {
 	}
 	out.Flush()
 	return out.Error()
+}
+
+// Share is a line of shares.jsonl: a link that shows a conversation, until it expires.
+type Share struct {
+	// Path of the page, at the installation that the archive comes from.
+	Path           string    `json:"path"`
+	ConversationID string    `json:"conversationId"`
+	Title          string    `json:"title"`
+	Messages       int32     `json:"messages"`
+	CreatedAt      time.Time `json:"createdAt"`
+	ExpiresAt      time.Time `json:"expiresAt"`
+}
+
+func (w *writer) shares(ctx context.Context, to io.Writer) error {
+	rows, err := publicdb.New().ShareList(ctx, w.s)
+	if err != nil {
+		return fmt.Errorf("read shares: %w", err)
+	}
+	lines := json.NewEncoder(to)
+	for _, r := range rows {
+		if err := lines.Encode(Share{"/s/" + r.ID, r.ConversationID, r.Title, r.Messages, r.CreatedAt.UTC(), r.ExpiresAt.UTC()}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // each calls do with every attachment, in the order of their ids.

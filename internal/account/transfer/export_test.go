@@ -44,7 +44,7 @@ func TestExportHoldsEverythingAndNoSecret(t *testing.T) {
 	b.filled() // somebody else, of whom nothing may show
 	file := b.export(u)
 	all := entries(t, file)
-	for _, name := range []string{"README.txt", "conversations.jsonl", "attachments.jsonl", "memories.jsonl", "settings.json", "usage.csv", "brain.sql", "manifest.json", "attachments/00000000-0000-7000-8000-000000000001.txt"} {
+	for _, name := range []string{"README.txt", "conversations.jsonl", "attachments.jsonl", "memories.jsonl", "settings.json", "usage.csv", "shares.jsonl", "brain.sql", "manifest.json", "attachments/00000000-0000-7000-8000-000000000001.txt"} {
 		require.NotEmpty(t, all[name], name)
 	}
 	for name, text := range all {
@@ -62,6 +62,8 @@ func TestExportHoldsEverythingAndNoSecret(t *testing.T) {
 	require.Equal(t, "day,model,keySource,messages,inputTokens,cachedInputTokens,outputTokens,reasoningTokens,costMicroUSD\n2026-01-02,demo:x,platform,43,0,0,0,0,7\n", all["usage.csv"])
 	require.JSONEq(t, `{"id":"00000000-0000-7000-8000-0000000000a2","content":"Likes \u003ctea\u003e","source":"model","conversationId":"c1",`+
 		`"createdAt":"2026-01-04T00:00:00Z","updatedAt":"2026-01-04T00:00:00Z"}`, strings.Split(all["memories.jsonl"], "\n")[0])
+	require.JSONEq(t, `{"path":"/s/`+strings.ReplaceAll(u.ID().String(), "-", "")[:22]+`","conversationId":"c1","title":"Shown","messages":3,`+
+		`"createdAt":"2026-01-05T00:00:00Z","expiresAt":"2126-01-05T00:00:00Z"}`, all["shares.jsonl"])
 	require.Equal(t, "hello", all["attachments/00000000-0000-7000-8000-000000000001.txt"])
 	lines := strings.Split(strings.TrimSpace(all["conversations.jsonl"]), "\n")
 	require.Len(t, lines, 3)

@@ -86,6 +86,8 @@ func (b *testBundle) filled() auth.User {
 		`INSERT INTO public.user_mcp_servers (user_id, id, slot, name, url, transport, header_names, headers_ciphertext, key_id)
 		 VALUES ('{ID}', gen_random_uuid(), 1, 'tools', 'https://me:secret-pass@mcp.test/path?token=secret-token', 'sse', '{x-key}', 'secret-headers', 'k')`,
 		`INSERT INTO public.usage_daily (user_id, day, model, key_source, messages, cost_microusd) VALUES ('{ID}', '2026-01-02', 'demo:x', 'platform', 43, 7)`,
+		`INSERT INTO public.shares (id, user_id, conversation_id, slot, title, snapshot, messages, created_at, expires_at)
+		 VALUES (left(replace('{ID}', '-', ''), 22), '{ID}', 'c1', 1, 'Shown', '[{"role":"user"}]', 3, '2026-01-05', '2126-01-05')`,
 	} {
 		b.exec(u, sql)
 	}
