@@ -85,6 +85,7 @@ func newServer(c *checkout, binary, url string, port int, stack *localstack.Stac
 		"DATABASE_URL="+stack.Postgres.AppURL(),
 		"DATABASE_OWNER_URL="+stack.Postgres.OwnerURL(),
 		"DATABASE_CONSOLE_URL="+stack.Postgres.ConsoleURL(),
+		"DATABASE_ANALYST_URL="+stack.Postgres.AnalystURL(),
 		"REDIS_URL="+stack.Redis.URL,
 		"KRATOS_PUBLIC_URL="+stack.Kratos.PublicURL,
 		"KRATOS_ADMIN_URL="+stack.Kratos.AdminURL,

@@ -57,7 +57,7 @@ func root(out, errOut io.Writer) *cli.Command {
 		ExitErrHandler:  func(context.Context, *cli.Command, error) {},
 		OnUsageError:    wrong,
 		Action:          unknown,
-		Commands:        []*cli.Command{serveCommand(), migrateCommand(), tenantCommand(), keyCommand(), doctorCommand(), configCommand(), openapiCommand(), healthcheckCommand(), versionCommand()},
+		Commands:        []*cli.Command{serveCommand(), migrateCommand(), tenantCommand(), adminCommand(), keyCommand(), doctorCommand(), configCommand(), openapiCommand(), healthcheckCommand(), versionCommand()},
 	}
 	refuse(c.Commands, wrong)
 	return c

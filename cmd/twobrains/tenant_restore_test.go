@@ -80,7 +80,7 @@ func TestExportRestoreAndClone(t *testing.T) {
 		}
 	}
 	var audit string
-	if err := conn.QueryRow(t.Context(), "SELECT string_agg(action || ' ' || detail, '; ' ORDER BY id) FROM public.account_audit").Scan(&audit); err != nil ||
+	if err := conn.QueryRow(t.Context(), "SELECT string_agg(action || ' ' || detail, '; ' ORDER BY id) FROM public.audit_log").Scan(&audit); err != nil ||
 		audit != "export ; export ; restore ; restore ; clone by mail, 2 January" { // attempts, too
 		t.Errorf("audit: %q %v", audit, err)
 	}

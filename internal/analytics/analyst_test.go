@@ -14,18 +14,24 @@ import (
 // secrets are the columns of the public brain that no analyst reads, and readable the tables whose other columns they do. A table that is in
 // neither has to be decided on.
 var secrets = map[string][]string{
-	"account_audit":       {"detail"},
 	"account_file_chunks": {"ciphertext"},
 	"account_files":       {},
 	"account_jobs":        {"arguments", "checkpoint", "result"},
+	"admins":              {},
+	"announcements":       {},
+	"audit_log":           {"change", "detail"},
 	"deletions":           {"addresses_ciphertext", "digest"},
 	"departed_signups":    {},
 	"instances":           {},
 	"job_tickets":         {"ciphertext"},
 	"latency_quarters":    {},
+	"limits":              {},
+	"model_settings":      {},
 	"models":              {},
+	"plans":               {},
 	"quota_counters":      {},
 	"run_tickets":         {"ciphertext", "lock"},
+	"saved_queries":       {"query"},
 	"schema_version":      {},
 	"shares":              {"id", "snapshot", "title"},
 	"tenants":             {"failure", "lock"},
@@ -37,16 +43,17 @@ var secrets = map[string][]string{
 	"user_days":           {},
 	"user_mcp_builtins":   {},
 	"user_mcp_servers":    {"header_names", "headers_ciphertext", "name", "url"},
+	"user_plans":          {},
 	"user_quarters":       {},
 	"user_settings":       {"custom_instructions", "preferences"},
 }
 
 // columns are those that a test has decided on, all of them: a new one is readable unless converge.sql hides it, so it is to be looked at.
 var columns = map[string]int{
-	"account_audit": 7, "account_file_chunks": 6, "account_files": 7, "account_jobs": 18, "deletions": 11, "departed_signups": 2, "instances": 5,
-	"job_tickets": 8, "latency_quarters": 5, "models": 18, "quota_counters": 5, "run_tickets": 7, "schema_version": 1, "shares": 9, "tenants": 10,
+	"account_file_chunks": 6, "account_files": 7, "account_jobs": 18, "admins": 2, "announcements": 7, "audit_log": 11, "deletions": 11, "departed_signups": 2, "instances": 5,
+	"job_tickets": 8, "latency_quarters": 5, "limits": 9, "model_settings": 7, "models": 18, "plans": 11, "quota_counters": 9, "run_tickets": 9, "saved_queries": 5, "schema_version": 1, "shares": 9, "tenants": 10,
 	"usage_daily": 10, "usage_events": 13, "usage_fold": 2, "usage_quarters": 11, "user_api_keys": 8, "user_days": 10, "user_mcp_builtins": 4,
-	"user_mcp_servers": 13, "user_quarters": 8, "user_settings": 11,
+	"user_mcp_servers": 13, "user_plans": 9, "user_quarters": 10, "user_settings": 11,
 }
 
 func TestWhatAnalystsRead(t *testing.T) {
@@ -108,6 +115,9 @@ func TestAnalystsReadOfEverybodyAndChangeNothing(t *testing.T) {
 	_, err = b.analyst.Exec(t.Context(), "SET default_transaction_read_only = off")
 	require.NoError(t, err)
 	for table := range secrets {
+		if table == "limits" { // a view of several tables, which takes nothing from anybody
+			continue
+		}
 		for _, sql := range []string{"DELETE FROM public." + table, "TRUNCATE public." + table, "INSERT INTO public." + table + " DEFAULT VALUES"} {
 			_, err := b.analyst.Exec(t.Context(), sql)
 			require.True(t, tenant.HasState(err, "42501"), "%s: %v", sql, err)

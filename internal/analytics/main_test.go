@@ -160,7 +160,7 @@ func (b *bundle) crowd(users, runs int) {
 		if i%3 == 0 { // at the ends of days, where zones differ
 			at = at.Truncate(24 * time.Hour).Add(time.Duration(r.IntN(16)-8) * 15 * time.Minute)
 		}
-		outcome := []string{"complete", "complete", "complete", "aborted", "interrupted", "failed", "quota_day", "quota_month"}[r.IntN(8)]
+		outcome := []string{"complete", "complete", "complete", "aborted", "interrupted", "failed", "quota_day", "quota_month", "quota_cost", "quota_tokens"}[r.IntN(10)]
 		messages, cost := int64(1), r.Int64N(100_000)
 		if strings.HasPrefix(outcome, "quota") {
 			messages, cost = 0, 0

@@ -60,7 +60,7 @@ var naive = map[string][2]string{
 	},
 	"quota hits": {
 		`SELECT d::date, k, (SELECT count(*) FROM refused WHERE day = d AND outcome = 'quota_' || k), (SELECT count(DISTINCT user_id) FROM refused WHERE day = d AND outcome = 'quota_' || k) AS u
-		FROM generate_series($1::date, $2::date, '1 day') d, (VALUES ('day'), ('month')) v (k) ORDER BY 1, 2`,
+		FROM generate_series($1::date, $2::date, '1 day') d, (VALUES ('day'), ('month'), ('cost'), ('tokens')) v (k) ORDER BY 1, 2`,
 		`SELECT * FROM analytics.quota_hits($1::date, $2::date, $3::text)`,
 	},
 	"accounts": {

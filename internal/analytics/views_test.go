@@ -71,14 +71,14 @@ func TestOutcomesQuotaAndLatency(t *testing.T) {
 	b.add(
 		event{user: ann, at: at, outcome: "failed"}, event{user: bob, at: at, outcome: "interrupted", firstToken: 1600}, event{user: bob, at: at, outcome: "aborted", firstToken: 800},
 		event{user: bob, at: at, firstToken: 400}, event{user: bob, at: at, outcome: "quota_day"}, event{user: bob, at: at, outcome: "quota_day"},
-		event{user: ann, at: at, outcome: "quota_month"},
+		event{user: ann, at: at, outcome: "quota_month"}, event{user: ann, at: at, outcome: "quota_cost"}, event{user: bob, at: at, outcome: "quota_tokens"},
 	)
 	outcomes := []string{"2026-05-01 demo demo:demo 10 7 1 1 1 0.1000 0.1000"}
 	day := "('2026-05-01', '2026-05-01', 'UTC')"
 	require.Equal(t, outcomes, b.rows("SELECT * FROM analytics.outcomes"+day), "what is not folded counts")
 	b.fold()
 	require.Equal(t, outcomes, b.rows("SELECT * FROM analytics.outcomes"+day))
-	require.Equal(t, []string{"2026-05-01 day 2 1", "2026-05-01 month 1 1"}, b.rows("SELECT * FROM analytics.quota_hits"+day))
+	require.Equal(t, []string{"2026-05-01 cost 1 1", "2026-05-01 day 2 1", "2026-05-01 month 1 1", "2026-05-01 tokens 1 1"}, b.rows("SELECT * FROM analytics.quota_hits"+day))
 	// Of nine, the fifth took 100 ms, the eighth 800, the ninth 1600.
 	var runs int
 	var p50, p90, p99 float64
@@ -130,7 +130,7 @@ func TestNothingThere(t *testing.T) {
 		require.Empty(t, b.rows("SELECT * FROM analytics."+view), view)
 	}
 	require.Equal(t, []string{"30 0 0 0"}, b.rows("SELECT count(*), sum(daily), sum(weekly), sum(monthly) FROM analytics.active_users"))
-	require.Equal(t, []string{"60 0 0"}, b.rows("SELECT count(*), sum(hits), sum(users) FROM analytics.quota_hits"))
+	require.Equal(t, []string{"120 0 0"}, b.rows("SELECT count(*), sum(hits), sum(users) FROM analytics.quota_hits"))
 	require.Equal(t, []string{"30 0 0 0"}, b.rows("SELECT count(*), sum(signups), sum(deletions), sum(deleted) FROM analytics.accounts"))
 	require.Equal(t, []string{"0"}, b.rows("SELECT waiting FROM analytics.freshness"))
 }

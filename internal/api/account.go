@@ -19,6 +19,7 @@ type Session struct {
 	ExpiresAt       time.Time   `json:"expiresAt"`
 	AuthenticatedAt time.Time   `json:"authenticatedAt" doc:"When the last factor was given."`
 	AAL             string      `json:"aal" doc:"aal1, or aal2 after a second factor." example:"aal1"`
+	Admin           bool        `json:"admin" doc:"The caller may use /api/admin, perhaps after a second factor."`
 	Limits          Limits      `json:"limits"`
 	SQL             bool        `json:"sql" doc:"This installation has an SQL console, without which models cannot query the history either."`
 }
@@ -50,16 +51,33 @@ type Settings struct {
 
 // Usage is the wire form of usage.Report.
 type Usage struct {
-	Day   Quota       `json:"day"`
-	Month Quota       `json:"month"`
-	Items []UsageItem `json:"items"`
+	Plan            *UsagePlan  `json:"plan" doc:"Null: no plan applies, and the limits are those of the server."`
+	Day             Quota       `json:"day"`
+	Month           Quota       `json:"month"`
+	Cost            UsageCost   `json:"cost"`
+	TokensPerMinute *int64      `json:"tokensPerMinute" doc:"Input and output together; null: no limit."`
+	Items           []UsageItem `json:"items"`
+}
+
+// UsagePlan is the plan that says what the caller may take.
+type UsagePlan struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+}
+
+// UsageCost is what replies of the UTC day on the operator's keys cost.
+type UsageCost struct {
+	Used     int64     `json:"usedMicroUsd" doc:"Of replies that have ended, in millionths of a US dollar."`
+	Reserved int64     `json:"reservedMicroUsd" doc:"What replies under way may come to; 0 where there is no limit."`
+	Limit    *int64    `json:"limitMicroUsd" doc:"Of both together; null: none."`
+	ResetsAt time.Time `json:"resetsAt"`
 }
 
 // Quota of a UTC day or month.
 type Quota struct {
 	Used      int       `json:"used"`
-	Limit     int       `json:"limit"`
-	Remaining int       `json:"remaining"`
+	Limit     *int      `json:"limit" doc:"Null: no limit."`
+	Remaining *int      `json:"remaining" doc:"Null: no limit."`
 	ResetsAt  time.Time `json:"resetsAt"`
 }
 
@@ -80,12 +98,13 @@ func (s *Server) accountRoutes() {
 	const tag = "Account"
 	register(s, operation{
 		id: "getSession", method: http.MethodGet, path: "/api/session", tag: tag, summary: "Who am I, and what may a message hold",
-	}, func(_ context.Context, user auth.User, _ *struct{}) (*struct{ Body Session }, error) {
+	}, func(ctx context.Context, user auth.User, _ *struct{}) (*struct{ Body Session }, error) {
 		return &struct{ Body Session }{Session{
 			User:            SessionUser{ID: user.ID().String(), Email: user.Email()},
 			ExpiresAt:       user.ExpiresAt().UTC(),
 			AuthenticatedAt: user.AuthenticatedAt().UTC(),
 			AAL:             user.AAL(),
+			Admin:           s.isAdmin(ctx, user),
 			Limits: Limits{
 				MessageChars:           s.config.Limits.MaxMessageChars,
 				AttachmentBytes:        s.config.Limits.AttachmentMaxBytes,
@@ -167,7 +186,13 @@ func wireUsage(r usage.Report) Usage {
 	quota := func(q usage.Quota) Quota {
 		return Quota{Used: q.Used, Limit: q.Limit, Remaining: q.Remaining(), ResetsAt: q.ResetsAt}
 	}
-	out := Usage{Day: quota(r.Day), Month: quota(r.Month), Items: make([]UsageItem, len(r.Items))}
+	out := Usage{
+		Day: quota(r.Day), Month: quota(r.Month), TokensPerMinute: r.TokensPerMinute, Items: make([]UsageItem, len(r.Items)),
+		Cost: UsageCost{Used: r.Cost.Used, Reserved: r.Cost.Reserved, Limit: r.Cost.Limit, ResetsAt: r.Cost.ResetsAt},
+	}
+	if r.PlanID != nil {
+		out.Plan = &UsagePlan{ID: *r.PlanID, Name: *r.PlanName}
+	}
 	for i, item := range r.Items {
 		out.Items[i] = UsageItem{
 			Day: item.Day.Format(time.DateOnly), Model: item.Model, KeySource: item.KeySource, Messages: item.Messages,

@@ -19,12 +19,14 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
 
+	"twobrains/internal/admin"
 	"twobrains/internal/analytics"
 	"twobrains/internal/auth"
 	"twobrains/internal/completion"
 	"twobrains/internal/config"
 	"twobrains/internal/job"
 	"twobrains/internal/llm"
+	"twobrains/internal/llm/catalog"
 	"twobrains/internal/secret"
 	"twobrains/internal/stream/redislog"
 	"twobrains/internal/tenant"
@@ -61,6 +63,8 @@ type App struct {
 	invalidations *auth.Invalidations
 	logs          *redislog.Store
 	signals       *redislog.Signals
+	models        *catalog.Catalog
+	modelWatch    *admin.ModelWatch
 	closers       []func()
 	closing       sync.Once
 
@@ -74,7 +78,7 @@ func OpenDB(c *config.Config, log *slog.Logger, r prometheus.Registerer) (*tenan
 		return nil, fmt.Errorf("read master keys: %w", err)
 	}
 	return tenant.New(tenant.Options{
-		URL: c.Storage.DatabaseURL, OwnerURL: c.Storage.OwnerURL, ConsoleURL: c.Storage.ConsoleURL, Keys: keys,
+		URL: c.Storage.DatabaseURL, OwnerURL: c.Storage.OwnerURL, ConsoleURL: c.Storage.ConsoleURL, AnalystURL: c.Storage.AnalystURL, Keys: keys,
 		PublicMigrations: tern.Public(), TenantMigrations: tern.Tenant(), Sync: SyncModels(c),
 		Lanes: c.Storage.Lanes, Provisioners: c.Storage.Provisioners,
 		Logger: log, Registerer: r,
@@ -144,6 +148,9 @@ func NewApp(ctx context.Context, c *config.Config, o AppOptions) (_ *App, err er
 	if err := a.wireTransfers(&d, o); err != nil {
 		return nil, err
 	}
+	if err := a.wireAdmin(&d, o); err != nil {
+		return nil, err
+	}
 	if a.server, err = New(d); err != nil {
 		return nil, fmt.Errorf("make server: %w", err)
 	}
@@ -189,6 +196,7 @@ func (a *App) Run(ctx context.Context) error {
 	if err := a.listen(); err != nil {
 		return err
 	}
+	_ = a.modelWatch.Read(ctx) // logged there; without it models are as listed
 	if err := a.Completions.Announce(ctx); err != nil {
 		return fmt.Errorf("announce this process: %w", err)
 	}
@@ -206,7 +214,7 @@ func (a *App) Run(ctx context.Context) error {
 		})
 	}
 	for name, run := range map[string]func(context.Context) error{
-		"completions": a.Completions.Run, "invalidations": a.invalidations.Run, "signals": a.signals.Run,
+		"completions": a.Completions.Run, "invalidations": a.invalidations.Run, "signals": a.signals.Run, "models": a.modelWatch.Run,
 		"jobs": a.Jobs.Run, "transfers": a.server.transfers.Run, "shares": a.server.shares.Run,
 		"analytics": analytics.NewFolder(analytics.Options{DB: a.DB, Logger: a.Log}).Run,
 	} {

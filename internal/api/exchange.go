@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
 
+	"twobrains/internal/admin"
 	"twobrains/internal/auth"
 	"twobrains/internal/problem"
 )
@@ -21,6 +22,8 @@ type exchange struct {
 	id    string
 	start time.Time
 	user  auth.User
+	// admin is there once the gate of /api/admin has let the request through.
+	admin admin.Admin
 	// route is the pattern that matched, if it is not Fiber's own.
 	route string
 	// err is what the answer is about, if it is a problem.
@@ -64,6 +67,24 @@ func userOf(ctx context.Context) auth.User {
 		return auth.User{}
 	}
 	return x.user
+}
+
+// adminOf returns the admin of the request that a context belongs to; the zero value behind any other path than the gate's.
+func adminOf(ctx context.Context) admin.Admin {
+	x, _ := ctx.Value(exchangeKey{}).(*exchange)
+	if x == nil {
+		return admin.Admin{}
+	}
+	return x.admin
+}
+
+// requestOf names the request that a context belongs to.
+func requestOf(ctx context.Context) string {
+	x, _ := ctx.Value(exchangeKey{}).(*exchange)
+	if x == nil {
+		return ""
+	}
+	return x.id
 }
 
 // NewLogger makes the server's logger: JSON or text lines, each with the id of the request it belongs to.

@@ -23,7 +23,7 @@ type Model struct {
 	Access        string               `json:"access" enum:"platform,own-key" doc:"Who may use it: everybody on the operator's key, or only who has an own one."`
 	Available     bool                 `json:"available" doc:"The caller can use it now."`
 	KeySource     string               `json:"keySource,omitempty" enum:"platform,own" doc:"Whose key a reply would use. An own one comes first, and costs no quota."`
-	Lack          string               `json:"lack,omitempty" enum:"own_key_needed,platform_key_missing,provider_not_configured" doc:"Why it is not available."`
+	Lack          string               `json:"lack,omitempty" enum:"own_key_needed,platform_key_missing,provider_not_configured,not_in_plan,disabled" doc:"Why it is not available."`
 	Reason        string               `json:"reason,omitempty" doc:"The same as a sentence."`
 	Capabilities  catalog.Capabilities `json:"capabilities"`
 	ContextWindow int                  `json:"contextWindow" doc:"Tokens."`

@@ -124,7 +124,7 @@ func Spec() ([]byte, error) {
 // openOutputs takes the promise back that answers never get new members.
 func (s *Server) openOutputs() {
 	doc := s.api.OpenAPI()
-	inputs := map[string]bool{}
+	inputs := map[string]bool{"LimitsInput": true, "PricesInput": true} // parts of others
 	for _, path := range doc.Paths {
 		for _, op := range []*huma.Operation{path.Post, path.Put, path.Patch} {
 			if op == nil || op.RequestBody == nil {

@@ -21,6 +21,7 @@ import (
 
 	"twobrains/internal/account/deletion"
 	"twobrains/internal/account/transfer"
+	"twobrains/internal/admin"
 	"twobrains/internal/auth"
 	"twobrains/internal/byok"
 	"twobrains/internal/chat"
@@ -65,6 +66,7 @@ type Deps struct {
 	Shares      *share.Service
 	Deletions   *deletion.Service
 	Transfers   *transfer.Service
+	Admin       *admin.Service
 	// Mail is the development mail page; nil: there is none.
 	Mail *devmail.Sink
 	// Web is the built single-page app; nil: there is none.
@@ -96,6 +98,7 @@ type Server struct {
 	shares      *share.Service
 	deletions   *deletion.Service
 	transfers   *transfer.Service
+	admin       *admin.Service
 	streams     *stream.Server
 	log         *slog.Logger
 	tracer      trace.TracerProvider
@@ -142,6 +145,7 @@ func New(d Deps) (*Server, error) {
 	s.deletions = d.Deletions
 	s.shares = d.Shares
 	s.transfers = d.Transfers
+	s.admin = d.Admin
 	s.search, s.storage, s.retention = d.Search, d.Storage, d.Retention
 	var err error
 	if s.site, err = newSite(d.Web); err != nil {
@@ -197,6 +201,7 @@ func (s *Server) setUp() {
 	s.app.Use(s.observe, s.takeBody)
 	s.app.Get("/healthz", s.healthz)
 	s.app.Get("/readyz", s.readyz)
+	s.guardAdministration()
 	s.api = newAPI(&adapter{app: s.app, before: s.access()})
 	s.accountRoutes()
 	s.memoryRoutes()
@@ -212,6 +217,7 @@ func (s *Server) setUp() {
 	s.deletionRoutes()
 	s.exportRoutes()
 	s.importRoutes()
+	s.adminRoutes()
 	s.openOutputs()
 	s.docsRoutes()
 }

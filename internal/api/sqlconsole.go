@@ -57,9 +57,7 @@ func (s *Server) sqlRoutes() {
 		if err != nil {
 			return nil, err
 		}
-		return &struct{ Body SQLResult }{SQLResult{
-			Columns: result.Columns, Rows: SQLRows{result.Rows}, Truncated: result.Truncated, DurationMS: result.Duration.Milliseconds(),
-		}}, nil
+		return &struct{ Body SQLResult }{wireSQL(result)}, nil
 	})
 
 	register(s, operation{
@@ -73,6 +71,10 @@ func (s *Server) sqlRoutes() {
 		}
 		return &struct{ Body SQLSchema }{SQLSchema{Tables: described.Tables, Functions: described.Functions}}, nil
 	})
+}
+
+func wireSQL(r console.Result) SQLResult {
+	return SQLResult{Columns: r.Columns, Rows: SQLRows{r.Rows}, Truncated: r.Truncated, DurationMS: r.Duration.Milliseconds()}
 }
 
 // chargeSQL comes on top of what every request is charged.

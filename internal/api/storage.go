@@ -31,11 +31,7 @@ func (s *Server) storageRoutes() {
 		if err != nil {
 			return nil, err
 		}
-		out := Storage{Messages: u.Messages, Attachments: u.Attachments, Search: u.Search, Total: u.Total()}
-		if u.Limit > 0 {
-			out.Limit = &u.Limit
-		}
-		return &struct{ Body Storage }{out}, nil
+		return &struct{ Body Storage }{Storage{Messages: u.Messages, Attachments: u.Attachments, Search: u.Search, Total: u.Total(), Limit: u.Limit}}, nil
 	})
 }
 

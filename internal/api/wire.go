@@ -139,6 +139,7 @@ func (a *App) wireChat(d *Deps, o AppOptions) error {
 	if err != nil {
 		return err
 	}
+	a.models = models
 	providers, factories, closeProviders, err := providersOf(c)
 	if err != nil {
 		return err

@@ -106,6 +106,11 @@ func (k *kratos) accept(s *ory.Session, resp *http.Response) (session, error) {
 	if traits, ok := s.Identity.Traits.(map[string]any); ok {
 		user.email, _ = traits["email"].(string)
 	}
+	for _, m := range s.AuthenticationMethods {
+		if m.Aal != nil && *m.Aal == ory.AUTHENTICATORASSURANCELEVEL_AAL2 && m.GetCompletedAt().After(user.secondFactorAt) {
+			user.secondFactorAt = m.GetCompletedAt()
+		}
+	}
 	return session{user: user, setCookie: k.sessionSetCookies(resp.Header)}, nil
 }
 

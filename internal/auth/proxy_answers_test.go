@@ -44,6 +44,7 @@ func TestProxyAnswers(t *testing.T) {
 		"bad gateway":       {status: 502, body: "10.0.0.1", want: 503, code: problem.CodeUnavailable},
 		"endless":           {status: 200, body: strings.Repeat(" ", 2<<20), want: 503, code: problem.CodeUnavailable},
 		"signed out":        {status: 401, body: `{"error":{"code":401}}`, want: 401, exactly: `{"error":{"code":401}}`},
+		"suspended":         {status: 401, body: `{"error":{"code":401,"reason":"This account was disabled.","details":{"identity_id":"x"},"message":"identity is disabled"}}`, want: 403, code: problem.CodeForbidden},
 		"database down 401": {status: 401, header: http.Header{"Not-Ready": {"1"}}, body: `{"error":{"code":401}}`, want: 503, code: problem.CodeUnavailable},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -94,6 +94,9 @@ func (p *Proxy) respond(c *fiber.Ctx, resp *http.Response, body []byte) error {
 	case isMediaType(contentType, fiber.MIMEApplicationJSON):
 		c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
 		if resp.StatusCode >= 400 {
+			if isDisabled(resp.StatusCode, body) {
+				return problem.New(problem.CodeForbidden, "This account is suspended. Ask whoever runs this service.")
+			}
 			clean, inside := scrub(body)
 			if inside {
 				return unavailable(fmt.Errorf("forward to kratos: internal error with status %d", resp.StatusCode))
@@ -134,6 +137,15 @@ func (p *Proxy) isPublic(location string) bool {
 		return strings.HasPrefix(location, "/")
 	}
 	return (u.Scheme == "http" || u.Scheme == "https") && u.Host != p.upstream.Host
+}
+
+// isDisabled knows Kratos's answer to who wants to sign in to an account that is suspended. It names the account by its id, to somebody
+// who has proved nothing.
+func isDisabled(status int, body []byte) bool {
+	var answer struct {
+		Error struct{ Message string }
+	}
+	return status == http.StatusUnauthorized && json.Unmarshal(body, &answer) == nil && answer.Error.Message == "identity is disabled"
 }
 
 // scrub takes the member out of Kratos's errors that may quote its inside. An error that is Kratos's own is all about its

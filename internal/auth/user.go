@@ -13,6 +13,7 @@ type User struct {
 	email           string
 	aal             string
 	authenticatedAt time.Time
+	secondFactorAt  time.Time
 	expiresAt       time.Time
 }
 
@@ -28,6 +29,9 @@ func (u User) SessionID() string { return u.sessionID }
 
 // AuthenticatedAt is when the last factor of the session was given.
 func (u User) AuthenticatedAt() time.Time { return u.authenticatedAt }
+
+// SecondFactorAt is when a second factor was last given in the session; zero: none was.
+func (u User) SecondFactorAt() time.Time { return u.secondFactorAt }
 
 // ExpiresAt is when the session ends by itself.
 func (u User) ExpiresAt() time.Time { return u.expiresAt }

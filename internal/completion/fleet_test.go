@@ -96,6 +96,7 @@ func (b *testBundle) balanced() {
 		b.count("SELECT coalesce(sum(day_used), 0) FROM public.quota_counters"), "quota")
 	require.Equal(b.t, 1, b.count(`SELECT count(*) FROM (SELECT coalesce(array_agg(run_id ORDER BY run_id), '{}') AS ids FROM public.run_tickets) t
 		JOIN (SELECT coalesce(array_agg(id ORDER BY id), '{}') AS ids FROM BRAIN.runs WHERE status = 'running') r ON t.ids = r.ids`), "tickets")
+	b.moneyBalanced()
 }
 
 // held is a model that says "so far" and waits to be released before it goes on.

@@ -30,7 +30,7 @@ type keys struct {
 // unlock makes the run's provider, and opens the user's own keys that it takes. CodeSecretUnreadable: the key of the
 // model's provider cannot be opened. One for the search that cannot be opened only costs the search.
 func (r *run) unlock(own ownKeys) error {
-	source, lack := r.access(r.model, own)
+	source, lack := r.access(r.model, own, r.limits)
 	if lack != "" {
 		return problem.New(problem.CodeModelUnavailable, lackSentences[lack])
 	}

@@ -2,6 +2,7 @@ package completion
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 
 	"github.com/jackc/pgx/v5"
@@ -9,6 +10,7 @@ import (
 	"twobrains/internal/auth"
 	"twobrains/internal/byok"
 	"twobrains/internal/llm/catalog"
+	"twobrains/internal/plan"
 	"twobrains/internal/problem"
 	"twobrains/internal/publicdb"
 	"twobrains/internal/tenant"
@@ -32,6 +34,10 @@ const (
 	LackOwnKey Lack = "own_key_needed"
 	// LackPlatformKey: this server has no key for the provider; a key of the user's own would do.
 	LackPlatformKey Lack = "platform_key_missing"
+	// LackPlan: the user's plan does not have the model on the operator's keys.
+	LackPlan Lack = "not_in_plan"
+	// LackDisabled: admins have turned the model off, for own keys too.
+	LackDisabled Lack = "disabled"
 	// LackProvider: the provider is not offered here at all.
 	LackProvider Lack = "provider_not_configured"
 )
@@ -39,6 +45,8 @@ const (
 var lackSentences = map[Lack]string{
 	LackOwnKey:      "This model needs a key of your own.",
 	LackPlatformKey: "This server has no key for the provider of this model; it needs a key of your own.",
+	LackPlan:        "Your plan does not include this model.",
+	LackDisabled:    "This model is not offered here now.",
 	LackProvider:    "The provider of this model is not configured here.",
 }
 
@@ -63,22 +71,28 @@ func (s *Service) Models(ctx context.Context, user auth.User) ([]ModelInfo, erro
 	}
 	var settings *tenant.Result[publicdb.SettingsGetRow]
 	var keys *tenant.Result[[]publicdb.KeyListRow]
+	var limits *tenant.Result[json.RawMessage]
 	err = brain.Tx(ctx, func(tx *tenant.Tx) error {
 		settings = tenant.Queue(tx, func(db tenant.DBTX) (publicdb.SettingsGetRow, error) { return s.public.SettingsGet(ctx, db) }).Public()
 		keys = s.queueKeys(ctx, tx)
+		limits = tenant.Queue(tx, func(db tenant.DBTX) (json.RawMessage, error) { return s.public.PlanLimits(ctx, db) }).Public()
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
 	own := ownKeys(keys.Value())
-	chosen, err := s.choose("", settings.Value().DefaultModel, own)
+	may, err := s.readLimits(limits.Value())
+	if err != nil {
+		return nil, err
+	}
+	chosen, err := s.choose("", settings.Value().DefaultModel, own, may)
 	if err != nil && !problem.HasCode(err, problem.CodeModelUnavailable) {
 		return nil, err
 	}
 	var infos []ModelInfo
 	for _, m := range s.opts.Catalog.Models() {
-		source, lack := s.access(m, own)
+		source, lack := s.access(m, own, may)
 		infos = append(infos, ModelInfo{
 			Model: m, Available: lack == "", KeySource: source, Lack: lack, Reason: lackSentences[lack], Chosen: err == nil && m.ID == chosen.ID,
 		})
@@ -97,7 +111,10 @@ func (s *Service) queueKeys(ctx context.Context, tx *tenant.Tx) *tenant.Result[[
 
 // access says whose key a run with the model uses, or what is lacking. A key of the user's own is preferred to the
 // platform's: who stored one wants it used, and it costs no quota.
-func (s *Service) access(m catalog.Model, own ownKeys) (KeySource, Lack) {
+func (s *Service) access(m catalog.Model, own ownKeys, may plan.Limits) (KeySource, Lack) {
+	if m.Disabled {
+		return "", LackDisabled
+	}
 	takesOwn := s.opts.Keys != nil && s.opts.Factories[m.Provider] != nil
 	if takesOwn {
 		if _, ok := own.of(m.Provider); ok {
@@ -107,6 +124,8 @@ func (s *Service) access(m catalog.Model, own ownKeys) (KeySource, Lack) {
 	switch {
 	case m.Access == catalog.AccessOwnKey && takesOwn:
 		return "", LackOwnKey
+	case m.Access == catalog.AccessPlatform && s.opts.Providers[m.Provider] != nil && !may.Allows(m.ID):
+		return "", LackPlan
 	case m.Access == catalog.AccessPlatform && s.opts.Providers[m.Provider] != nil:
 		return KeyPlatform, ""
 	case takesOwn:
@@ -125,23 +144,23 @@ func (s *Service) known(id string) (catalog.Model, error) {
 }
 
 // choose finds the model of a request: the one it names, else the user's default if that can be used, else the
-// installation's.
-func (s *Service) choose(requested string, preferred *string, own ownKeys) (catalog.Model, error) {
+// installation's: the one that admins have set, then the one of the configuration, then the list's.
+func (s *Service) choose(requested string, preferred *string, own ownKeys, may plan.Limits) (catalog.Model, error) {
 	if requested != "" {
 		m, err := s.known(requested)
 		if err != nil {
 			return m, err
 		}
-		if _, lack := s.access(m, own); lack != "" {
+		if _, lack := s.access(m, own, may); lack != "" {
 			return m, problem.New(problem.CodeModelUnavailable, lackSentences[lack])
 		}
 		return m, nil
 	}
 	usable := func(m catalog.Model) bool {
-		_, lack := s.access(m, own)
+		_, lack := s.access(m, own, may)
 		return lack == ""
 	}
-	for _, id := range []string{value(preferred), s.opts.DefaultModel} {
+	for _, id := range []string{value(preferred), s.opts.Catalog.Preferred(), s.opts.DefaultModel} {
 		if m, ok := s.opts.Catalog.Model(id); ok && usable(m) {
 			return m, nil
 		}
@@ -151,6 +170,10 @@ func (s *Service) choose(requested string, preferred *string, own ownKeys) (cata
 		return m, problem.New(problem.CodeModelUnavailable, "No model can be used here without a key of your own.")
 	}
 	return m, nil
+}
+
+func (s *Service) readLimits(row json.RawMessage) (plan.Limits, error) {
+	return plan.Read(row, plan.Configured{Day: s.opts.Quota.Day, Month: s.opts.Quota.Month})
 }
 
 func isNoRows(err error) bool { return errors.Is(err, pgx.ErrNoRows) }

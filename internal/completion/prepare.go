@@ -16,6 +16,7 @@ import (
 	"twobrains/internal/llm"
 	"twobrains/internal/llm/catalog"
 	"twobrains/internal/memory"
+	"twobrains/internal/plan"
 	"twobrains/internal/problem"
 	"twobrains/internal/publicdb"
 	"twobrains/internal/stream"
@@ -98,6 +99,8 @@ type run struct {
 	effort  llm.Effort
 	system  string
 	charged *time.Time
+	limits  plan.Limits
+	funds   funds
 	started time.Time
 	// firstToken is how long after that the model said its first, in milliseconds; nil: it has said nothing.
 	firstToken *int32
@@ -155,7 +158,7 @@ func (r *run) begins() (stream.Follower, error) {
 func (r *run) prepare(ctx context.Context) error {
 	r.started = r.now().UTC()
 	var opened *tenant.Result[struct{}]
-	var admitted *tenant.Result[bool]
+	var admitted *tenant.Result[publicdb.RunAdmitRow]
 	var history *tenant.Result[[]tenantdb.MessageHistoryRow]
 	var files *chat.FileLoad
 	var attempted bool
@@ -201,6 +204,7 @@ func (r *run) prepare(ctx context.Context) error {
 		if err := r.decide(ctx, about.Value()); err != nil {
 			return err
 		}
+		r.funds = r.need(history.Value())
 		if files, err = chat.QueueFiles(ctx, tx, history.Value(), r.model); err != nil {
 			return err
 		}
@@ -212,21 +216,19 @@ func (r *run) prepare(ctx context.Context) error {
 			return r.tenants.RunStart(ctx, db, tenantdb.RunStartParams{
 				ID: r.id, ConversationID: r.req.conversation, UserMessageID: r.userMessageID, MessageID: r.messageID,
 				Model: r.model.ID, Effort: string(r.effort), KeySource: string(r.keys.source), InstanceID: r.opts.InstanceID,
-				ChargedOn: r.charged, ReturnSeq: r.branch.returnSeq, InputTokens: r.promptTokens(history.Value()), Now: r.started,
+				ChargedOn: r.charged, ReturnSeq: r.branch.returnSeq, InputTokens: r.funds.tokens, Now: r.started,
 			})
 		})
-		admitted = tenant.Queue(tx, func(db tenant.DBTX) (bool, error) {
-			return r.public.RunAdmit(ctx, db, publicdb.RunAdmitParams{
-				RunID: r.id, InstanceID: r.opts.InstanceID, Ciphertext: ticket.Ciphertext, KeyID: ticket.KeyID,
-				Charged: r.charged != nil, Day: usage.Day(r.started), Month: usage.Month(r.started),
-				DayLimit: clampInt32(r.opts.Quota.Day), MonthLimit: clampInt32(r.opts.Quota.Month),
-			})
+		admitted = tenant.Queue(tx, func(db tenant.DBTX) (publicdb.RunAdmitRow, error) {
+			return r.public.RunAdmit(ctx, db, r.admitParams(ticket))
 		}).Public()
 		return nil
 	})
 	switch {
 	case err == nil:
 		r.files = files.Files()
+		r.funds.take(admitted.Value())
+		r.warn(admitted.Value())
 		r.remember()
 		if err = r.readHistory(history.Value()); err != nil {
 			r.abandon(err)
@@ -264,7 +266,10 @@ func (r *run) decide(ctx context.Context, about publicdb.RunContextRow) error {
 	if r.continues != nil {
 		preferred = &r.continues.model
 	}
-	model, err := r.choose(r.req.model, preferred, own)
+	if r.limits, err = r.readLimits(about.Limits); err != nil {
+		return err
+	}
+	model, err := r.choose(r.req.model, preferred, own, r.limits)
 	if err != nil {
 		return err
 	}

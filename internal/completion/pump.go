@@ -123,6 +123,10 @@ func (r *run) generate(ctx context.Context, reply *stream.Assembler, out *outcom
 	}
 	for step := 1; ; step++ {
 		reason, err := r.step(ctx, reply, &out.usage)
+		if errors.Is(err, errCost) && reply.Produced() {
+			r.endForCost(reply, out)
+			return
+		}
 		if err != nil {
 			r.classify(ctx, err, out)
 			return
@@ -148,7 +152,7 @@ func (r *run) generate(ctx context.Context, reply *stream.Assembler, out *outcom
 }
 
 // call makes the sequence of one call of the model.
-func (r *run) call(ctx context.Context, reply *stream.Assembler) (iter.Seq2[llm.Event, error], error) {
+func (r *run) call(ctx context.Context, reply *stream.Assembler, used llm.Usage) (iter.Seq2[llm.Event, error], error) {
 	messages := r.history
 	if reply.Produced() || r.continues != nil {
 		for _, f := range reply.Files() {
@@ -160,13 +164,16 @@ func (r *run) call(ctx context.Context, reply *stream.Assembler) (iter.Seq2[llm.
 		}
 		messages = append(messages[:len(messages):len(messages)], made...)
 	}
-	// No limit on the output is sent: the catalog's is an assumption for models that only configuration names, and a
-	// server with a smaller window would refuse the request.
+	// No limit on the output is sent unless money is short: the catalog's is an assumption for models that only configuration names, and
+	// a server with a smaller window would refuse the request.
 	request := llm.Request{
 		Model: r.model.ProviderModel(), System: r.system, Messages: messages, Effort: r.effort, User: r.pseudonym(),
 	}
 	for _, t := range r.toolbox.tools {
 		request.Tools = append(request.Tools, t.Tool)
+	}
+	if err := r.afford(ctx, &request, reply, used); err != nil {
+		return nil, err
 	}
 	r.requested = r.requested || ctx.Err() == nil
 	return r.provider.Stream(ctx, request), nil
@@ -176,7 +183,7 @@ func (r *run) call(ctx context.Context, reply *stream.Assembler) (iter.Seq2[llm.
 func (r *run) step(ctx context.Context, reply *stream.Assembler, usage *llm.Usage) (_ llm.FinishReason, err error) {
 	ctx, span := tracing.Call(ctx, "chat", attribute.String("gen_ai.operation.name", "chat"), attribute.String("gen_ai.request.model", r.model.ID))
 	defer func() { tracing.End(span, err) }()
-	events, err := r.call(ctx, reply)
+	events, err := r.call(ctx, reply, *usage)
 	if err != nil {
 		return "", err
 	}
@@ -261,12 +268,13 @@ func (r *run) startMetadata() json.RawMessage {
 		created = ""
 	}
 	return encode(struct {
-		CreatedAt string `json:"createdAt,omitempty"`
-		Model     string `json:"model"`
-		Effort    string `json:"reasoningEffort,omitempty"`
-		Key       string `json:"keySource"`
-		Run       string `json:"runId"`
-	}{created, r.model.ID, string(r.effort), string(r.keys.source), r.id.String()})
+		CreatedAt string    `json:"createdAt,omitempty"`
+		Model     string    `json:"model"`
+		Effort    string    `json:"reasoningEffort,omitempty"`
+		Key       string    `json:"keySource"`
+		Run       string    `json:"runId"`
+		Warnings  []warning `json:"warnings,omitempty"`
+	}{created, r.model.ID, string(r.effort), string(r.keys.source), r.id.String(), r.funds.warnings})
 }
 
 func (r *run) endMetadata(out outcome) json.RawMessage {

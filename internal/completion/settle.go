@@ -96,10 +96,10 @@ func (r *run) settleOnce(ctx context.Context, out outcome, now time.Time) error 
 			r.queueFiles(ctx, tx, out, now)
 		}
 		r.touch(ctx, tx, now)
-		if refunded {
+		r.queueAccount(ctx, tx, out, cost, now)
+		if refunded { // after the ticket, which whoever reserves more locks before the counters
 			tenant.QueueExec(tx, func(db tenant.DBTX) error { return r.public.QuotaRefund(ctx, db, *r.charged) }).Public()
 		}
-		r.queueAccount(ctx, tx, out, cost)
 		return nil
 	})
 	if err == nil && stored != nil && !stored() {
@@ -126,7 +126,7 @@ func (r *run) finishWith(ctx context.Context, tx *tenant.Tx, end tenantdb.RunSet
 }
 
 // queueAccount adds what the run has used to the day on which it began, notes how it ended, and takes its ticket away.
-func (r *run) queueAccount(ctx context.Context, tx *tenant.Tx, out outcome, cost int64) {
+func (r *run) queueAccount(ctx context.Context, tx *tenant.Tx, out outcome, cost int64, now time.Time) {
 	messages := int64(0)
 	if out.produced && r.continues == nil {
 		messages = 1
@@ -138,6 +138,7 @@ func (r *run) queueAccount(ctx context.Context, tx *tenant.Tx, out outcome, cost
 			InputTokens: used.Input, CachedInputTokens: used.CachedInput, OutputTokens: used.Output,
 			ReasoningTokens: used.Reasoning, CostMicrousd: cost,
 			Used: out.produced || used != (llm.Usage{}), Outcome: out.status, FirstTokenMs: r.firstToken,
+			OwedTokens: float64(used.Input + used.Output - r.funds.tokens), Now: now,
 		})
 	}).Public()
 }

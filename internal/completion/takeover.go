@@ -113,7 +113,7 @@ func (s *Service) raise(ctx context.Context, user auth.User, brain *tenant.Brain
 		Service: s, ctx: ctx, cancel: func(error) {}, user: user, brain: brain,
 		req: request{conversation: found.ConversationID}, key: logKey(user, found.ConversationID),
 		id: found.ID, messageID: found.MessageID, model: model, effort: llm.Effort(found.Effort), keys: &keys{source: KeySource(found.KeySource)},
-		charged: found.ChargedOn, started: found.StartedAt.UTC(), branch: branch{returnSeq: found.ReturnSeq},
+		charged: found.ChargedOn, funds: funds{tokens: found.InputTokens}, started: found.StartedAt.UTC(), branch: branch{returnSeq: found.ReturnSeq},
 	}
 	if found.ReturnSeq != 0 { // else there is no other version of the reply
 		r.branch.answers = found.UserMessageID

@@ -96,7 +96,8 @@ func (r *run) titleModel() (catalog.Model, bool) {
 	var best catalog.Model
 	found := false
 	for _, m := range r.opts.Catalog.Models() {
-		if m.Provider != r.model.Provider || m.Provider == demoProvider || r.keys.source == KeyPlatform && m.Access != catalog.AccessPlatform {
+		if m.Provider != r.model.Provider || m.Provider == demoProvider || m.Disabled ||
+			r.keys.source == KeyPlatform && (m.Access != catalog.AccessPlatform || !r.limits.Allows(m.ID)) {
 			continue
 		}
 		cheaper := m.Prices.Output < best.Prices.Output

@@ -40,6 +40,7 @@ type Storage struct {
 	DatabaseURL    secret.Secret `env:"DATABASE_URL" need:"database" doc:"PostgreSQL URL of the login that serves requests (twobrains_app). It owns nothing; migrate creates it."`
 	OwnerURL       secret.Secret `env:"DATABASE_OWNER_URL" need:"database" doc:"PostgreSQL URL of the login that owns the schemas, for migrations and for provisioning newcomers."`
 	ConsoleURL     secret.Secret `env:"DATABASE_CONSOLE_URL" doc:"PostgreSQL URL of the login that runs the SQL of users (twobrains_console), which reads private brains and nothing else; migrate creates it. It may name a replica. Empty: there is no SQL console."`
+	AnalystURL     secret.Secret `env:"DATABASE_ANALYST_URL" doc:"PostgreSQL URL of the login that reads the public brain without secrets (twobrains_analyst), for the reports and the SQL console of admins; migrate creates it. It may name a replica. Empty: there are neither."`
 	MasterKeys     secret.Secret `env:"MASTER_KEYS" need:"database" doc:"Ring of master keys, id:base64 of 32 random bytes, comma-separated, the primary one first. Whoever loses them loses the private brains."`
 	Lanes          int           `env:"TENANT_LANES" envDefault:"16" doc:"Database connections that serve requests (1 to 500). A user always meets the same one."`
 	Provisioners   int           `env:"TENANT_PROVISIONERS" envDefault:"4" doc:"Owner connections used at once for newcomers, and again for lazy migrations (1 to 100)."`
@@ -53,6 +54,7 @@ type SignIn struct {
 	KratosAdminURL     string        `env:"KRATOS_ADMIN_URL" need:"serve" doc:"Kratos's admin API, as this server reaches it. It asks for no password: keep it away from everybody else."`
 	KratosDatabaseURL  secret.Secret `env:"KRATOS_DATABASE_URL" doc:"PostgreSQL URL of a login for Kratos's database that may remove mails, for the deletion of accounts; see docs/deletion.md. Empty: mails that were sent stay with Kratos."`
 	DeletionFreshFor   time.Duration `env:"DELETION_FRESH_FOR" envDefault:"10m" doc:"How long after signing in an account may be deleted without signing in again (1m to 24h)."`
+	AdminSecondFactor  time.Duration `env:"ADMIN_SECOND_FACTOR_FOR" envDefault:"0s" doc:"How long after giving a second factor an admin may use /api/admin (1m to 24h); 0: admins need none."`
 	KratosHookKey      secret.Secret `env:"KRATOS_HOOK_KEY" need:"serve" doc:"What Kratos sends as X-Hook-Key to /hooks/kratos (at least 16 characters)."`
 	SessionCookie      string        `env:"SESSION_COOKIE" envDefault:"ory_kratos_session" doc:"Name of the session cookie, as in Kratos's configuration; with the prefix __Host- in production."`
 	SessionTTL         time.Duration `env:"SESSION_TTL" envDefault:"15s" doc:"How long a confirmed session is believed without asking Kratos again (1s to 5m)."`
@@ -64,7 +66,7 @@ type SignIn struct {
 
 // Limits bound what one user, one address and one process may take.
 type Limits struct {
-	QuotaDay             int           `env:"QUOTA_DAY" envDefault:"50" doc:"Messages a user may send per UTC day on the operator's keys; 0 allows none."`
+	QuotaDay             int           `env:"QUOTA_DAY" envDefault:"50" doc:"Messages a user may send per UTC day on the operator's keys, where no plan applies (docs/plans.md); 0 allows none."`
 	QuotaMonth           int           `env:"QUOTA_MONTH" envDefault:"500" doc:"The same per UTC month."`
 	PerUser              Rate          `env:"RATE_LIMIT_USER" envDefault:"300/1m" doc:"API requests per user."`
 	PerIP                Rate          `env:"RATE_LIMIT_IP" envDefault:"1200/1m" doc:"API requests per IP address (IPv6: per /64)."`
@@ -78,7 +80,7 @@ type Limits struct {
 	MaxMessageChars      int           `env:"MAX_MESSAGE_CHARS" envDefault:"32000" doc:"Longest message of a user, in characters (1 to 1,000,000)."`
 	AttachmentMaxBytes   int           `env:"ATTACHMENT_MAX_BYTES" envDefault:"20971520" doc:"Largest attachment in bytes (1 KiB to 64 MiB); MAX_BODY_BYTES does not concern uploads."`
 	AttachmentTotalBytes int           `env:"ATTACHMENT_TOTAL_BYTES" envDefault:"524288000" doc:"All attachments of a user together, in bytes (ATTACHMENT_MAX_BYTES to 1 TiB)."`
-	StorageBytes         int64         `env:"STORAGE_LIMIT_BYTES" envDefault:"1073741824" doc:"What all data of a user may take, in bytes (1 MiB to 1 PiB), files included; 0 sets no limit."`
+	StorageBytes         int64         `env:"STORAGE_LIMIT_BYTES" envDefault:"1073741824" doc:"What all data of a user may take, in bytes (1 MiB to 1 PiB), files included, where no plan applies; 0 sets no limit."`
 	JobWorkers           int           `env:"JOB_WORKERS" envDefault:"2" doc:"Exports, imports and deletions of accounts that this process does at once (1 to 64)."`
 	ImportMaxBytes       int64         `env:"IMPORT_MAX_BYTES" envDefault:"2147483648" doc:"Largest file that is imported, in bytes (1 MiB to 1 TiB)."`
 	ExportKeep           time.Duration `env:"EXPORT_KEEP" envDefault:"72h" doc:"How long the file of an export can be downloaded (1h to 720h)."`

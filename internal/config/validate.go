@@ -85,7 +85,7 @@ var languages = strings.Fields("simple arabic armenian basque catalan danish dut
 
 func (c *Config) validateStorage(ck *checker) {
 	s := c.Storage
-	for key, value := range map[string]secret.Secret{"DATABASE_URL": s.DatabaseURL, "DATABASE_OWNER_URL": s.OwnerURL, "DATABASE_CONSOLE_URL": s.ConsoleURL} {
+	for key, value := range map[string]secret.Secret{"DATABASE_URL": s.DatabaseURL, "DATABASE_OWNER_URL": s.OwnerURL, "DATABASE_CONSOLE_URL": s.ConsoleURL, "DATABASE_ANALYST_URL": s.AnalystURL} {
 		ck.url(key, value.Reveal(), "postgres", "postgresql")
 	}
 	ck.url("REDIS_URL", s.RedisURL.Reveal(), "redis", "rediss", "unix")
@@ -104,6 +104,7 @@ func (c *Config) validateSignIn(ck *checker) {
 	ck.url("KRATOS_ADMIN_URL", s.KratosAdminURL, "http", "https")
 	ck.url("KRATOS_DATABASE_URL", s.KratosDatabaseURL.Reveal(), "postgres", "postgresql")
 	ck.lasting("DELETION_FRESH_FOR", s.DeletionFreshFor, time.Minute, 24*time.Hour)
+	ck.want(s.AdminSecondFactor == 0 || s.AdminSecondFactor >= time.Minute && s.AdminSecondFactor <= 24*time.Hour, "ADMIN_SECOND_FACTOR_FOR", "must be 0, or between 1m and 24h")
 	ck.want(s.KratosHookKey.IsZero() || len(s.KratosHookKey.Reveal()) >= 16, "KRATOS_HOOK_KEY", "must have at least 16 characters")
 	ck.want(cookieName.MatchString(s.SessionCookie), "SESSION_COOKIE", "must be a cookie name of letters, digits, dot, dash and underscore")
 	ck.lasting("SESSION_TTL", s.SessionTTL, time.Second, 5*time.Minute)

@@ -22,9 +22,11 @@ import (
 	"twobrains/internal/tenant"
 )
 
-// Options of a Console; DB is required.
+// Options of a Console; DB is required. With Analyst it answers admins' queries over the public brain instead: the text runs on the
+// analyst's login (tenant.DB.AnalystQuery), which reads that without secrets, and no private brain.
 type Options struct {
-	DB *tenant.DB
+	DB      *tenant.DB
+	Analyst bool
 	// Timeout of a query. Default 5 s.
 	Timeout time.Duration
 	// MaxRows and MaxBytes (of JSON) of a result. Defaults 10,000 and 10 MiB.
@@ -110,32 +112,22 @@ func (c *Console) Query(ctx context.Context, user auth.User, sql string) (Result
 }
 
 func (c *Console) query(ctx context.Context, user auth.User, sql string, l limits) (Result, error) {
-	if !c.opts.DB.HasConsole() {
-		return Result{}, errNone()
-	}
-	if !c.unguarded {
-		v, err := c.vocabulary(ctx)
-		if err != nil {
-			return Result{}, err
-		}
-		if err := c.check(sql, v); err != nil {
-			return Result{}, publicError(err)
-		}
-	}
-	leave, err := c.enter(ctx, user.ID())
+	leave, err := c.admit(ctx, user, sql)
 	if err != nil {
 		return Result{}, err
 	}
 	defer leave()
-	brain, err := c.opts.DB.Open(ctx, user)
-	if err != nil {
-		return Result{}, err
+	ask := c.opts.DB.AnalystQuery
+	if !c.opts.Analyst {
+		brain, err := c.opts.DB.Open(ctx, user)
+		if err != nil {
+			return Result{}, err
+		}
+		ask = brain.Console
 	}
 	result, start := Result{}, time.Now()
 	rows := newEncoder(l.bytes)
-	result.Truncated, err = brain.Console(ctx, tenant.ConsoleQuery{
-		SQL: sql, MaxRows: l.rows, MaxRowBytes: c.opts.MaxRowBytes, Timeout: c.opts.Timeout,
-	}, tenant.ConsoleRows{
+	result.Truncated, err = ask(ctx, c.ask(sql, l.rows), tenant.ConsoleRows{
 		Columns: func(columns []tenant.ConsoleColumn) {
 			oids := make([]uint32, len(columns))
 			result.Columns = make([]Column, len(columns))
@@ -151,6 +143,49 @@ func (c *Console) query(ctx context.Context, user auth.User, sql string, l limit
 	}
 	result.Rows, result.Count, result.Duration = rows.finish(), rows.rows, time.Since(start)
 	return result, nil
+}
+
+func (c *Console) ask(sql string, rows int) tenant.ConsoleQuery {
+	return tenant.ConsoleQuery{SQL: sql, MaxRows: rows, MaxRowBytes: c.opts.MaxRowBytes, Timeout: c.opts.Timeout}
+}
+
+// Plan tells how Postgres would go about a query of an analyst's, which is not run. Errors as of Query.
+func (c *Console) Plan(ctx context.Context, user auth.User, sql string) (string, error) {
+	leave, err := c.admit(ctx, user, sql)
+	if err != nil {
+		return "", err
+	}
+	defer leave()
+	plan, err := c.opts.DB.AnalystPlan(ctx, c.ask(sql, 0))
+	return plan, publicError(err)
+}
+
+// admit judges a query, and waits for its turn.
+func (c *Console) admit(ctx context.Context, user auth.User, sql string) (leave func(), err error) {
+	if err := c.exists(); err != nil {
+		return nil, err
+	}
+	if !c.unguarded {
+		v, err := c.vocabulary(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if err := c.check(sql, v); err != nil {
+			return nil, publicError(err)
+		}
+	}
+	return c.enter(ctx, user.ID())
+}
+
+// exists is CodeNotFound where this installation has no such console.
+func (c *Console) exists() error {
+	switch {
+	case c.opts.Analyst && !c.opts.DB.HasAnalyst():
+		return errNoAnalyst()
+	case !c.opts.Analyst && !c.opts.DB.HasConsole():
+		return errNone()
+	}
+	return nil
 }
 
 // enter waits for a turn: one query of a user at a time, and so many of all.
@@ -183,6 +218,10 @@ func errNone() error {
 	return problem.New(problem.CodeNotFound, "This installation has no SQL console.")
 }
 
+func errNoAnalyst() error {
+	return problem.New(problem.CodeNotFound, "This installation has no login of the analyst: set DATABASE_ANALYST_URL and migrate.")
+}
+
 // publicError gives what Postgres or the guard says its public face: it is about the user's own text and rows.
 func publicError(err error) error {
 	var refused *tenant.ConsoleError
@@ -193,6 +232,8 @@ func publicError(err error) error {
 		return p
 	case errors.Is(err, tenant.ErrNoConsole):
 		return errNone()
+	case errors.Is(err, tenant.ErrNoAnalyst):
+		return errNoAnalyst()
 	}
 	return err
 }

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"sync"
@@ -9,7 +10,7 @@ import (
 	"twobrains/internal/tenant"
 )
 
-// Table is a table of a private brain.
+// Table is a table that can be queried.
 type Table struct {
 	Name    string        `json:"name"`
 	Comment string        `json:"comment"`
@@ -27,7 +28,7 @@ type TableColumn struct {
 // Description is what a query can be made of.
 type Description struct {
 	Tables []Table
-	// Functions that a query may call and this server has, in the order of the alphabet.
+	// Functions that a query may call and this server has, in the order of the alphabet; those of the product with their schema.
 	Functions []string
 }
 
@@ -35,6 +36,8 @@ type Description struct {
 type vocabulary struct {
 	described          Description
 	columns, functions map[string]bool
+	// qualified are functions that are called with their schema.
+	qualified map[string]bool
 }
 
 // vocabularyAge is how long it is believed: a migration by a newer binary may add tables meanwhile.
@@ -46,10 +49,10 @@ type vocabularyCache struct {
 	value vocabulary
 }
 
-// Schema describes what can be queried: the tables of a private brain, and functions.
+// Schema describes what can be queried: tables and functions.
 func (c *Console) Schema(ctx context.Context) (Description, error) {
-	if !c.opts.DB.HasConsole() {
-		return Description{}, errNone()
+	if err := c.exists(); err != nil {
+		return Description{}, err
 	}
 	v, err := c.vocabulary(ctx)
 	return v.described, err
@@ -61,7 +64,11 @@ func (c *Console) vocabulary(ctx context.Context) (vocabulary, error) {
 	if c.now().Before(c.words.until) {
 		return c.words.value, nil
 	}
-	d, err := c.opts.DB.Describe(ctx)
+	describe := c.opts.DB.Describe
+	if c.opts.Analyst {
+		describe = c.opts.DB.DescribePublic
+	}
+	d, err := describe(ctx)
 	if err != nil {
 		return vocabulary{}, err
 	}
@@ -70,13 +77,13 @@ func (c *Console) vocabulary(ctx context.Context) (vocabulary, error) {
 }
 
 func newVocabulary(d tenant.Description) vocabulary {
-	v := vocabulary{columns: map[string]bool{}, functions: make(map[string]bool, len(d.Functions))}
+	v := vocabulary{columns: map[string]bool{}, functions: make(map[string]bool, len(d.Functions)), qualified: map[string]bool{}}
 	v.described.Tables = make([]Table, len(d.Tables))
 	for i, t := range d.Tables {
-		table := Table{Name: t.Name, Comment: comments[t.Name], Columns: make([]TableColumn, len(t.Columns))}
+		table := Table{Name: t.Name, Comment: cmp.Or(t.Comment, comments[t.Name]), Columns: make([]TableColumn, len(t.Columns))}
 		for j, column := range t.Columns {
 			v.columns[column.Name] = true
-			table.Columns[j] = TableColumn{Name: column.Name, Type: column.Type, Nullable: column.Nullable, Comment: comments[t.Name+"."+column.Name]}
+			table.Columns[j] = TableColumn{Name: column.Name, Type: column.Type, Nullable: column.Nullable, Comment: cmp.Or(column.Comment, comments[t.Name+"."+column.Name])}
 		}
 		v.described.Tables[i] = table
 	}
@@ -85,6 +92,10 @@ func newVocabulary(d tenant.Description) vocabulary {
 		if functions[f] {
 			v.described.Functions = append(v.described.Functions, f)
 		}
+	}
+	for _, f := range d.Qualified {
+		v.qualified[f] = true
+		v.described.Functions = append(v.described.Functions, f)
 	}
 	slices.Sort(v.described.Functions)
 	v.described.Functions = slices.Compact(v.described.Functions)

@@ -19,8 +19,11 @@ const MaxSQL = 100_000
 type guard struct {
 	sql    string
 	tokens []token
-	// columns of private brains, and the functions that Postgres has.
+	// columns that there are, and the functions that Postgres has.
 	columns, known map[string]bool
+	// qualified are functions that are called with their schema. analyst: the query is about the public brain.
+	qualified map[string]bool
+	analyst   bool
 }
 
 // check returns a *tenant.ConsoleError for what may not be run.
@@ -38,7 +41,7 @@ func (c *Console) check(sql string, v vocabulary) error {
 	if err != nil {
 		return err
 	}
-	g := &guard{sql: sql, tokens: tokens, columns: v.columns, known: v.functions}
+	g := &guard{sql: sql, tokens: tokens, columns: v.columns, known: v.functions, qualified: v.qualified, analyst: c.opts.Analyst}
 	return g.run()
 }
 
@@ -132,7 +135,12 @@ func (g *guard) name(i int) error {
 		return g.refuse(i, "Postgres's catalogs and administrative functions cannot be reached from here")
 	case typesOfSystem[t.text]:
 		return g.refuse(i, "the types reg… cannot be used here")
+	case g.at(i+1).is(".") && g.analyst && t.text == "public":
+		return nil
 	case g.at(i+1).is(".") && otherSchemas.MatchString(t.text):
+		if g.analyst {
+			return g.refuse(i, "only the schemas public and analytics can be read")
+		}
 		return g.refuse(i, "only the tables of your own private brain can be read; write their names without a schema")
 	case g.at(i - 1).is("."):
 		return g.attribute(i, called)
@@ -156,6 +164,9 @@ func (g *guard) name(i int) error {
 func (g *guard) attribute(i int, called bool) error {
 	t := g.tokens[i]
 	if called {
+		if schema := g.at(i - 2); g.qualified[schema.text+"."+t.text] && schema.identifies() && !g.at(i-3).is(".") {
+			return nil
+		}
 		return g.refuse(i, "functions are called without a schema")
 	}
 	if g.known[t.text] && !functions[t.text] && !g.columns[t.text] {

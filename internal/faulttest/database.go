@@ -14,16 +14,16 @@ import (
 
 // Database names a migrated database by its logins.
 type Database struct {
-	AppURL, OwnerURL, ConsoleURL, SuperuserURL string
+	AppURL, OwnerURL, ConsoleURL, AnalystURL, SuperuserURL string
 }
 
 // NewDatabase names a database on the Postgres that all tests share, for tests that leave Postgres alone.
 func NewDatabase(d *testdb.Database) Database {
-	return Database{AppURL: d.URL.Reveal(), OwnerURL: d.OwnerURL.Reveal(), ConsoleURL: d.ConsoleURL.Reveal(), SuperuserURL: d.SuperuserURL}
+	return Database{AppURL: d.URL.Reveal(), OwnerURL: d.OwnerURL.Reveal(), ConsoleURL: d.ConsoleURL.Reveal(), AnalystURL: d.AnalystURL.Reveal(), SuperuserURL: d.SuperuserURL}
 }
 
 func (d Database) environ() []string {
-	return []string{"DATABASE_URL=" + d.AppURL, "DATABASE_OWNER_URL=" + d.OwnerURL, "DATABASE_CONSOLE_URL=" + d.ConsoleURL}
+	return []string{"DATABASE_URL=" + d.AppURL, "DATABASE_OWNER_URL=" + d.OwnerURL, "DATABASE_CONSOLE_URL=" + d.ConsoleURL, "DATABASE_ANALYST_URL=" + d.AnalystURL}
 }
 
 // Exec runs a statement as the superuser, who passes every seal.

@@ -32,9 +32,11 @@ type Brain struct {
 	Schema   string
 	Runs     []Run
 	Messages []Message
-	// Counted are the messages, Input and Output the tokens of usage_daily; DayUsed is the quota that the user has used.
-	Counted, Input, Output int64
-	DayUsed                int
+	// Counted are the messages, Input and Output the tokens, Cost the millionths of a dollar of usage_daily; DayUsed, DaySpent and
+	// DayReserved are what the counters of quotas say.
+	Counted, Input, Output, Cost int64
+	DayUsed                      int
+	DaySpent, DayReserved        int64
 }
 
 // Conversation returns the messages of a conversation's path in order, and its runs in the order in which they began.
@@ -72,17 +74,18 @@ func readBrains(ctx context.Context, conn *pgx.Conn) ([]Brain, error) {
 		return nil, err
 	}
 	defer func() { _ = tx.Rollback(ctx) }()
-	rows, err := tx.Query(ctx, `SELECT t.schema_name, u.messages, u.input, u.output, coalesce(q.day_used, 0)
+	rows, err := tx.Query(ctx, `SELECT t.schema_name, u.messages, u.input, u.output, u.cost, coalesce(q.day_used, 0),
+			coalesce(q.day_microusd, 0), coalesce(q.day_reserved_microusd, 0)
 		FROM public.tenants t
 		CROSS JOIN LATERAL (SELECT coalesce(sum(messages), 0)::bigint AS messages, coalesce(sum(input_tokens), 0)::bigint AS input,
-			coalesce(sum(output_tokens), 0)::bigint AS output FROM public.usage_daily d WHERE d.user_id = t.user_id) u
+			coalesce(sum(output_tokens), 0)::bigint AS output, coalesce(sum(cost_microusd), 0)::bigint AS cost FROM public.usage_daily d WHERE d.user_id = t.user_id) u
 		LEFT JOIN public.quota_counters q ON q.user_id = t.user_id
 		WHERE t.version > 0 ORDER BY t.schema_name`)
 	if err != nil {
 		return nil, err
 	}
 	brains, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (b Brain, err error) {
-		return b, row.Scan(&b.Schema, &b.Counted, &b.Input, &b.Output, &b.DayUsed)
+		return b, row.Scan(&b.Schema, &b.Counted, &b.Input, &b.Output, &b.Cost, &b.DayUsed, &b.DaySpent, &b.DayReserved)
 	})
 	if err != nil {
 		return nil, err
@@ -197,6 +200,9 @@ func (b Brain) QuotaBalanced() error {
 	}
 	if charged != b.DayUsed {
 		return fmt.Errorf("%d runs were to be charged, the quota says %d", charged, b.DayUsed)
+	}
+	if b.Cost != b.DaySpent || b.DayReserved != 0 {
+		return fmt.Errorf("%d were spent, the quota says %d, and %d reserved", b.Cost, b.DaySpent, b.DayReserved)
 	}
 	return nil
 }

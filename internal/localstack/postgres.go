@@ -24,8 +24,8 @@ type Postgres struct {
 	// Addr is its loopback address, host:port.
 	Addr string
 
-	superuser, owner, app, console, kratos, mails string // passwords
-	process                                       *Process
+	superuser, owner, app, console, analyst, kratos, mails string // passwords
+	process                                                *Process
 }
 
 // startPostgres starts a server on the data directory below opts.Dir, which it makes if needed.
@@ -56,8 +56,8 @@ func startPostgres(ctx context.Context, opts Options, failed chan<- error) (*Pos
 
 	pg := &Postgres{Version: programs.version}
 	for name, password := range map[string]*string{
-		"postgres": &pg.superuser, "twobrains_owner": &pg.owner, "twobrains_app": &pg.app, "twobrains_console": &pg.console, "kratos": &pg.kratos,
-		"twobrains_mails": &pg.mails,
+		"postgres": &pg.superuser, "twobrains_owner": &pg.owner, "twobrains_app": &pg.app, "twobrains_console": &pg.console,
+		"twobrains_analyst": &pg.analyst, "kratos": &pg.kratos, "twobrains_mails": &pg.mails,
 	} {
 		if *password, err = Keep(opts.Dir, name+".password", Password); err != nil {
 			return nil, err
@@ -231,6 +231,9 @@ func (pg *Postgres) AppURL() string { return pg.url("twobrains_app", pg.app, "tw
 
 // ConsoleURL is the connection string of twobrains_console, which `twobrains migrate` makes likewise.
 func (pg *Postgres) ConsoleURL() string { return pg.url("twobrains_console", pg.console, "twobrains") }
+
+// AnalystURL is the connection string of twobrains_analyst, which `twobrains migrate` makes likewise.
+func (pg *Postgres) AnalystURL() string { return pg.url("twobrains_analyst", pg.analyst, "twobrains") }
 
 // KratosURL is the connection string of Kratos for its own database.
 func (pg *Postgres) KratosURL() string { return pg.url("kratos", pg.kratos, "kratos") }

@@ -57,6 +57,9 @@ const (
 	// CodeQuotaDay and CodeQuotaMonth: the allowance of the UTC day or month is used up.
 	CodeQuotaDay   Code = "quota_day"
 	CodeQuotaMonth Code = "quota_month"
+	// CodeQuotaCost: what the UTC day's ceiling leaves does not pay for a reply; CodeQuotaTokens: the tokens of the minute are used up.
+	CodeQuotaCost   Code = "quota_cost"
+	CodeQuotaTokens Code = "quota_tokens"
 	// CodeInternal: a defect on our side.
 	CodeInternal Code = "internal"
 	// CodeUnavailable: a part we depend on is away; try again.
@@ -110,6 +113,8 @@ var infos = map[Code]Info{
 	CodeRateLimited:              {http.StatusTooManyRequests, "Too many requests"},
 	CodeQuotaDay:                 {http.StatusTooManyRequests, "Daily quota reached"},
 	CodeQuotaMonth:               {http.StatusTooManyRequests, "Monthly quota reached"},
+	CodeQuotaCost:                {http.StatusTooManyRequests, "Daily budget reached"},
+	CodeQuotaTokens:              {http.StatusTooManyRequests, "Tokens of the minute reached"},
 	CodeInternal:                 {http.StatusInternalServerError, "Internal error"},
 	CodeUnavailable:              {http.StatusServiceUnavailable, "Temporarily unavailable"},
 	CodeResumeUnavailable:        {http.StatusServiceUnavailable, "The stream cannot be resumed"},

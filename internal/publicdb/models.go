@@ -11,20 +11,6 @@ import (
 	"github.com/google/uuid"
 )
 
-// What operators did with private brains; rows are only ever added.
-type AccountAudit struct {
-	ID     int64
-	At     time.Time
-	Actor  string
-	Action string
-	// Whose private brain was read.
-	Subject uuid.UUID
-	// Whose was written, if any.
-	Object *uuid.UUID
-	// Why: the consent given for a clone.
-	Detail string
-}
-
 // Files of users that are exported or imported; none stays for long.
 type AccountFile struct {
 	ID        uuid.UUID
@@ -69,12 +55,51 @@ type AccountJob struct {
 	FinishedAt        *time.Time
 }
 
+// Accounts that administer the platform; granted and revoked from the command line.
+type Admin struct {
+	UserID    uuid.UUID
+	GrantedAt time.Time
+}
+
 // How far behind active_users, retention, top_users, first_token and the users of quota_hits are. The others never are.
 type AnalyticsFreshness struct {
 	// When the journal was last folded.
 	FoldedAt time.Time
 	// Rows of it that are not yet.
 	Waiting int64
+}
+
+// What everybody is told in a banner, from starts_at until ends_at; null: until it is removed.
+type Announcement struct {
+	ID        uuid.UUID
+	Level     string
+	Text      string
+	StartsAt  time.Time
+	EndsAt    *time.Time
+	CreatedAt time.Time
+	UpdatedAt time.Time
+}
+
+// What operators and admins did; rows are only ever added.
+type AuditLog struct {
+	ID int64
+	At time.Time
+	// admin, or who ran a command (as the command says), or the login of a statement.
+	Actor  string
+	Action string
+	// The account that it was done to or about, if any.
+	Subject *uuid.UUID
+	// The account whose private brain was written by copying another's, if any.
+	Object *uuid.UUID
+	// In words: the consent given for a clone, the text of a query.
+	Detail string
+	// The admin's account; null: it was a command or a statement of the owner.
+	ActorID *uuid.UUID
+	// What else it was done to: the id of a plan, a model, a query, an announcement.
+	Target *string
+	// The columns that changed: {"before": {…}, "after": {…}}.
+	Change    json.RawMessage
+	RequestID *string
 }
 
 // One row per account that was deleted or is being so, which does not say whose it was.
@@ -129,6 +154,20 @@ type LatencyQuarter struct {
 	Runs   int64
 }
 
+// The limits that apply to each user: their own where they have them, else their plan's, else the default plan's.
+type Limit struct {
+	UserID uuid.UUID
+	// Null: no plan applies, and limits that are null are those of the server's configuration.
+	PlanID             *string
+	PlanName           *string
+	MessagesPerDay     *int32
+	MessagesPerMonth   *int32
+	CostPerDayMicrousd *int64
+	TokensPerMinute    *int64
+	StorageBytes       *int64
+	Models             []string
+}
+
 // Models offered, with prices; written by migrate from the catalog. Join usage_daily.model to id.
 type Model struct {
 	// provider:model, as in usage_daily.model and in the runs of private brains.
@@ -162,6 +201,38 @@ type Model struct {
 	RetiredAt *time.Time
 }
 
+// What admins set about models: whether they are offered, which one is for who has chosen none, prices. Prices as in public.models.
+type ModelSetting struct {
+	Model               string
+	Enabled             bool
+	IsDefault           bool
+	InputMicrousd       *int64
+	CachedInputMicrousd *int64
+	OutputMicrousd      *int64
+	UpdatedAt           time.Time
+}
+
+// Limits on what the operator pays for; a limit that is null does not limit. Keys of users' own are free of all but storage_bytes.
+type Plan struct {
+	ID   string
+	Name string
+	// The plan of users who have none of their own. Where no plan is it, the server's configuration says what they may.
+	IsDefault bool
+	// By UTC day; messages_per_month likewise.
+	MessagesPerDay   *int32
+	MessagesPerMonth *int32
+	// Millionths of a US dollar by UTC day, replies under way included at what they may come to.
+	CostPerDayMicrousd *int64
+	// Input and output together. Unused ones of the last minute are kept, and no more.
+	TokensPerMinute *int64
+	// What all data of a user may take.
+	StorageBytes *int64
+	// Ids of the models that may be used with the operator's keys.
+	Models    []string
+	CreatedAt time.Time
+	UpdatedAt time.Time
+}
+
 // Messages reserved by a user in the current UTC day and month.
 type QuotaCounter struct {
 	UserID    uuid.UUID
@@ -169,6 +240,14 @@ type QuotaCounter struct {
 	DayUsed   int32
 	Month     time.Time
 	MonthUsed int32
+	// What settled replies of the day cost on the operator's keys, in millionths of a US dollar: as the sum of usage_daily.
+	DayMicrousd int64
+	// What replies of the day that are under way may come to: the sum of their tickets.
+	DayReservedMicrousd int64
+	// What the last reservation came to: a statement that makes one cannot see what was there before.
+	LastReservedMicrousd int64
+	// When the tokens taken so far are made up for, at the rate of the plan (GCRA).
+	TokensUntil time.Time
 }
 
 // One row per reply under way, on any instance; a row whose instance is dead is settled by another one.
@@ -180,6 +259,19 @@ type RunTicket struct {
 	KeyID           string
 	StopRequestedAt *time.Time
 	CreatedAt       time.Time
+	// What the reply may come to, of the user's ceiling for the day of reserved_on.
+	ReservedMicrousd int64
+	// The UTC day in whose counters it stands; null: in none.
+	ReservedOn *time.Time
+}
+
+// Queries that admins keep for the console over the public brain; all admins share them.
+type SavedQuery struct {
+	ID        uuid.UUID
+	Name      string
+	Query     string
+	CreatedAt time.Time
+	UpdatedAt time.Time
 }
 
 // Copies of conversations that their owners have shared by link; none stays for longer than a year.
@@ -324,6 +416,20 @@ type UserMcpServer struct {
 	Slot              int16
 }
 
+// Which plan a user has, and what is otherwise for this user: a limit that is null is the plan's.
+type UserPlan struct {
+	UserID uuid.UUID
+	// Null: the default plan.
+	PlanID             *string
+	MessagesPerDay     *int32
+	MessagesPerMonth   *int32
+	CostPerDayMicrousd *int64
+	TokensPerMinute    *int64
+	StorageBytes       *int64
+	Models             []string
+	UpdatedAt          time.Time
+}
+
 // What a user used by quarter of an hour: read where a local day ends within a UTC day.
 type UserQuarter struct {
 	UserID           uuid.UUID
@@ -335,6 +441,10 @@ type UserQuarter struct {
 	// Messages refused because the day's quota was used up; month_hits likewise.
 	DayHits   int32
 	MonthHits int32
+	// Messages refused because of the day's ceiling in money.
+	CostHits int32
+	// Messages refused because the tokens of the minute were used up.
+	TokenHits int32
 }
 
 // Preferences of a user; no row means all defaults.

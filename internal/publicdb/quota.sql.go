@@ -11,14 +11,17 @@ import (
 )
 
 const quotaGet = `-- name: QuotaGet :one
-SELECT day, day_used, month, month_used FROM public.quota_counters
+SELECT day, day_used, month, month_used, day_microusd, day_reserved_microusd, tokens_until FROM public.quota_counters
 `
 
 type QuotaGetRow struct {
-	Day       time.Time
-	DayUsed   int32
-	Month     time.Time
-	MonthUsed int32
+	Day                 time.Time
+	DayUsed             int32
+	Month               time.Time
+	MonthUsed           int32
+	DayMicrousd         int64
+	DayReservedMicrousd int64
+	TokensUntil         time.Time
 }
 
 func (q *Queries) QuotaGet(ctx context.Context, db DBTX) (QuotaGetRow, error) {
@@ -29,32 +32,28 @@ func (q *Queries) QuotaGet(ctx context.Context, db DBTX) (QuotaGetRow, error) {
 		&i.DayUsed,
 		&i.Month,
 		&i.MonthUsed,
+		&i.DayMicrousd,
+		&i.DayReservedMicrousd,
+		&i.TokensUntil,
 	)
 	return i, err
 }
 
 const quotaHit = `-- name: QuotaHit :exec
 INSERT INTO public.usage_events (user_id, quarter, model, key_source, outcome)
-SELECT t.user_id, floor(extract(epoch FROM $1::timestamptz) / 900)::integer, $2::text, 'platform',
-  CASE WHEN $3::integer <= 0 OR q.month >= $4::date AND q.month_used >= $3::integer THEN 'quota_month' ELSE 'quota_day' END
-FROM public.tenants t LEFT JOIN public.quota_counters q ON q.user_id = t.user_id
+SELECT t.user_id, floor(extract(epoch FROM $1::timestamptz) / 900)::integer, $2::text, 'platform', $3::text
+FROM public.tenants t
 `
 
 type QuotaHitParams struct {
-	StartedAt  time.Time
-	Model      string
-	MonthLimit int32
-	Month      time.Time
+	StartedAt time.Time
+	Model     string
+	Outcome   string
 }
 
-// A message was refused: of which allowance nothing is left, the month's first.
+// A message was refused for a quota.
 func (q *Queries) QuotaHit(ctx context.Context, db DBTX, arg QuotaHitParams) error {
-	_, err := db.Exec(ctx, quotaHit,
-		arg.StartedAt,
-		arg.Model,
-		arg.MonthLimit,
-		arg.Month,
-	)
+	_, err := db.Exec(ctx, quotaHit, arg.StartedAt, arg.Model, arg.Outcome)
 	return err
 }
 

@@ -12,10 +12,15 @@ import (
 )
 
 const runTicketRemove = `-- name: RunTicketRemove :exec
-DELETE FROM public.run_tickets WHERE run_id = $1
+WITH ended AS (
+  DELETE FROM public.run_tickets WHERE run_id = $1 RETURNING reserved_microusd, reserved_on
+)
+UPDATE public.quota_counters q SET day_reserved_microusd = greatest(0, q.day_reserved_microusd - e.reserved_microusd)
+FROM ended e
+WHERE q.day = e.reserved_on AND e.reserved_microusd > 0
 `
 
-// Bound.
+// Bound: what the ticket held is released.
 func (q *Queries) RunTicketRemove(ctx context.Context, db DBTX, runID uuid.UUID) error {
 	_, err := db.Exec(ctx, runTicketRemove, runID)
 	return err

@@ -14,56 +14,104 @@ import (
 )
 
 const runAdmit = `-- name: RunAdmit :one
-WITH ticket AS (
-  INSERT INTO public.run_tickets (run_id, instance_id, lock, ciphertext, key_id)
-  SELECT $2::uuid, $3::uuid, sha256(convert_to(current_setting('twobrains.key', true) || ($2::uuid)::text, 'UTF8')),
-    $4::bytea, $5::text
-), reserved AS (
-  INSERT INTO public.quota_counters AS q (user_id, day, day_used, month, month_used)
-  SELECT t.user_id, $6::date, 1, $7::date, 1
-  FROM public.tenants t
-  WHERE $1::boolean AND $8::integer > 0 AND $9::integer > 0
+WITH taken AS (
+  INSERT INTO public.quota_counters AS q (user_id, day, day_used, month, month_used, day_reserved_microusd, last_reserved_microusd, tokens_until)
+  SELECT t.user_id, $2::date, 1, $3::date, 1, w.money, w.money, ($4::timestamptz) + make_interval(secs => $5::double precision)
+  FROM public.tenants t, (SELECT CASE WHEN $6::bigint IS NULL THEN 0 ELSE least($7::bigint, $6::bigint) END AS money) w
+  WHERE $1::boolean AND coalesce($8::integer > 0, true) AND coalesce($9::integer > 0, true)
+    AND coalesce(($10::bigint) <= $6::bigint, true)
   ON CONFLICT (user_id) DO UPDATE SET
     day = greatest(q.day, excluded.day),
     day_used = CASE WHEN excluded.day > q.day THEN 1 ELSE q.day_used + 1 END,
     month = greatest(q.month, excluded.month),
-    month_used = CASE WHEN excluded.month > q.month THEN 1 ELSE q.month_used + 1 END
-  WHERE (excluded.day > q.day OR q.day_used < $8::integer)
-    AND (excluded.month > q.month OR q.month_used < $9::integer)
-  RETURNING q.day
+    month_used = CASE WHEN excluded.month > q.month THEN 1 ELSE q.month_used + 1 END,
+    day_microusd = CASE WHEN excluded.day > q.day THEN 0 ELSE q.day_microusd END,
+    day_reserved_microusd = CASE
+      WHEN excluded.day > q.day THEN excluded.day_reserved_microusd
+      WHEN excluded.day < q.day OR $6::bigint IS NULL THEN q.day_reserved_microusd
+      ELSE q.day_reserved_microusd + greatest(0, least($7::bigint, $6::bigint - q.day_microusd - q.day_reserved_microusd)) END,
+    last_reserved_microusd = CASE
+      WHEN excluded.day > q.day THEN excluded.day_reserved_microusd
+      WHEN excluded.day < q.day OR $6::bigint IS NULL THEN 0
+      ELSE greatest(0, least($7::bigint, $6::bigint - q.day_microusd - q.day_reserved_microusd)) END,
+    tokens_until = greatest(q.tokens_until, $4::timestamptz) + make_interval(secs => $5::double precision)
+  WHERE (excluded.day > q.day OR coalesce(q.day_used < $8::integer, true))
+    AND (excluded.month > q.month OR coalesce(q.month_used < $9::integer, true))
+    AND (excluded.day <> q.day OR ($10::bigint) = 0
+      OR coalesce(q.day_microusd + q.day_reserved_microusd + $10::bigint <= $6::bigint, true))
+    AND coalesce(q.tokens_until <= $11::timestamptz, true)
+  RETURNING q.day, q.day_used, q.month_used, q.day_microusd + q.day_reserved_microusd AS spent, q.last_reserved_microusd AS reserved
+), ticket AS (
+  INSERT INTO public.run_tickets (run_id, instance_id, lock, ciphertext, key_id, reserved_microusd, reserved_on)
+  SELECT $12::uuid, $13::uuid, sha256(convert_to(current_setting('twobrains.key', true) || ($12::uuid)::text, 'UTF8')),
+    $14::bytea, $15::text, coalesce(n.reserved, 0), n.day
+  FROM (VALUES (1)) one LEFT JOIN taken n ON true
 )
-SELECT (CASE WHEN NOT $1::boolean OR EXISTS (SELECT FROM reserved) THEN true ELSE public.require(false, 'TB101') END)::boolean AS admitted
+SELECT (CASE WHEN NOT $1::boolean OR n.day IS NOT NULL THEN true ELSE public.require(false, 'TB101') END)::boolean AS admitted,
+  coalesce(n.day_used, 0)::integer AS day_used, coalesce(n.month_used, 0)::integer AS month_used, coalesce(n.spent, 0)::bigint AS spent,
+  coalesce(n.reserved, 0)::bigint AS reserved, coalesce(n.day > $2::date, false)::boolean AS moved_on
+FROM (VALUES (1)) one LEFT JOIN taken n ON true
 `
 
 type RunAdmitParams struct {
-	Charged    bool
-	RunID      uuid.UUID
-	InstanceID uuid.UUID
-	Ciphertext []byte
-	KeyID      string
-	Day        time.Time
-	Month      time.Time
-	DayLimit   int32
-	MonthLimit int32
+	Charged      bool
+	Day          time.Time
+	Month        time.Time
+	Now          time.Time
+	TokenSeconds float64
+	CostLimit    *int64
+	Estimate     int64
+	DayLimit     *int32
+	MonthLimit   *int32
+	Minimum      int64
+	TokensBy     *time.Time
+	RunID        uuid.UUID
+	InstanceID   uuid.UUID
+	Ciphertext   []byte
+	KeyID        string
 }
 
-// Bound: notes a run of this brain in a ticket and, if it is charged, takes one message from the day's and the month's allowance: all or
-// nothing. Raises TB101 if either is used up.
-func (q *Queries) RunAdmit(ctx context.Context, db DBTX, arg RunAdmitParams) (bool, error) {
+type RunAdmitRow struct {
+	Admitted  bool
+	DayUsed   int32
+	MonthUsed int32
+	Spent     int64
+	Reserved  int64
+	MovedOn   bool
+}
+
+// Bound: notes a run of this brain in a ticket and, if it is charged, takes of the user's allowances, all or nothing: a message of day and
+// month; of the money that the ceiling of the day leaves, up to the estimate, but not less than the minimum; and tokens, as the seconds in
+// which the plan makes up for them, where those taken before are made up for by tokens_by. A limit that is null does not limit. Raises TB101 if one stands in the
+// way. Counters that are at a later day than the run already keep nothing for it. reserved: what was; used and spent: what they say now.
+func (q *Queries) RunAdmit(ctx context.Context, db DBTX, arg RunAdmitParams) (RunAdmitRow, error) {
 	row := db.QueryRow(ctx, runAdmit,
 		arg.Charged,
+		arg.Day,
+		arg.Month,
+		arg.Now,
+		arg.TokenSeconds,
+		arg.CostLimit,
+		arg.Estimate,
+		arg.DayLimit,
+		arg.MonthLimit,
+		arg.Minimum,
+		arg.TokensBy,
 		arg.RunID,
 		arg.InstanceID,
 		arg.Ciphertext,
 		arg.KeyID,
-		arg.Day,
-		arg.Month,
-		arg.DayLimit,
-		arg.MonthLimit,
 	)
-	var admitted bool
-	err := row.Scan(&admitted)
-	return admitted, err
+	var i RunAdmitRow
+	err := row.Scan(
+		&i.Admitted,
+		&i.DayUsed,
+		&i.MonthUsed,
+		&i.Spent,
+		&i.Reserved,
+		&i.MovedOn,
+	)
+	return i, err
 }
 
 const runContext = `-- name: RunContext :one
@@ -77,7 +125,10 @@ SELECT s.default_model, s.reasoning_effort, s.custom_instructions, s.tool_approv
       'Enabled', m.enabled, 'Approval', m.approval, 'CreatedAt', m.created_at, 'UpdatedAt', m.updated_at) ORDER BY m.id)
     FROM public.user_mcp_servers m), 'null')::jsonb AS servers,
   coalesce((SELECT jsonb_agg(jsonb_build_object('Server', b.server, 'Enabled', b.enabled)) FROM public.user_mcp_builtins b),
-    'null')::jsonb AS builtins
+    'null')::jsonb AS builtins,
+  coalesce((SELECT jsonb_build_object('PlanID', l.plan_id, 'PlanName', l.plan_name, 'Day', l.messages_per_day, 'Month', l.messages_per_month,
+      'Cost', l.cost_per_day_microusd, 'Tokens', l.tokens_per_minute, 'Storage', l.storage_bytes, 'Models', l.models)
+    FROM public.limits l), 'null')::jsonb AS limits
 FROM (VALUES (1)) one LEFT JOIN public.user_settings s ON true
 `
 
@@ -91,10 +142,12 @@ type RunContextRow struct {
 	Keys               json.RawMessage
 	Servers            json.RawMessage
 	Builtins           json.RawMessage
+	Limits             json.RawMessage
 }
 
 // What a run needs of the user's own rows. One statement, since each costs as much as most of these are worth: few users have keys or
-// servers. Those come as JSON, null or a list whose members are named as the fields of KeyListRow, MCPServerListRow and MCPBuiltinListRow.
+// servers. Those come as JSON, null or a list whose members are named as the fields of KeyListRow, MCPServerListRow and MCPBuiltinListRow;
+// the limits as PlanLimits gives them.
 func (q *Queries) RunContext(ctx context.Context, db DBTX) (RunContextRow, error) {
 	row := db.QueryRow(ctx, runContext)
 	var i RunContextRow
@@ -108,6 +161,50 @@ func (q *Queries) RunContext(ctx context.Context, db DBTX) (RunContextRow, error
 		&i.Keys,
 		&i.Servers,
 		&i.Builtins,
+		&i.Limits,
 	)
+	return i, err
+}
+
+const runExtend = `-- name: RunExtend :one
+WITH ticket AS (
+  SELECT t.run_id, t.reserved_on FROM public.run_tickets t WHERE t.run_id = $1 AND t.reserved_on IS NOT NULL FOR UPDATE
+), taken AS (
+  UPDATE public.quota_counters q SET
+    day_reserved_microusd = q.day_reserved_microusd + least($2::bigint, ($3::bigint) - q.day_microusd - q.day_reserved_microusd),
+    last_reserved_microusd = least($2::bigint, ($3::bigint) - q.day_microusd - q.day_reserved_microusd)
+  FROM ticket t
+  WHERE q.day = t.reserved_on AND q.day_microusd + q.day_reserved_microusd + $4::bigint <= $3::bigint
+  RETURNING q.last_reserved_microusd AS granted
+), noted AS (
+  UPDATE public.run_tickets t SET reserved_microusd = t.reserved_microusd + n.granted FROM taken n WHERE t.run_id = $1
+)
+SELECT coalesce((SELECT n.granted FROM taken n), 0)::bigint AS granted,
+  coalesce((SELECT q.day = t.reserved_on FROM public.quota_counters q, ticket t), false)::boolean AS of_today
+`
+
+type RunExtendParams struct {
+	RunID     uuid.UUID
+	More      int64
+	CostLimit int64
+	Minimum   int64
+}
+
+type RunExtendRow struct {
+	Granted int64
+	OfToday bool
+}
+
+// Bound: reserves more for a run under way, up to so much, but not less than the minimum. granted: what could be. of_today is
+// false where the counters have gone on to a later day, whose ceiling the run does not concern, or somebody else has settled the run.
+func (q *Queries) RunExtend(ctx context.Context, db DBTX, arg RunExtendParams) (RunExtendRow, error) {
+	row := db.QueryRow(ctx, runExtend,
+		arg.RunID,
+		arg.More,
+		arg.CostLimit,
+		arg.Minimum,
+	)
+	var i RunExtendRow
+	err := row.Scan(&i.Granted, &i.OfToday)
 	return i, err
 }

@@ -83,14 +83,14 @@ func (q *Queries) AccountUsage(ctx context.Context, db DBTX) ([]AccountUsageRow,
 }
 
 const auditAdd = `-- name: AuditAdd :exec
-INSERT INTO public.account_audit (actor, action, subject, object, detail)
+INSERT INTO public.audit_log (actor, action, subject, object, detail)
 VALUES ($1, $2, $3, $4::uuid, $5)
 `
 
 type AuditAddParams struct {
 	Actor   string
 	Action  string
-	Subject uuid.UUID
+	Subject *uuid.UUID
 	Object  *uuid.UUID
 	Detail  string
 }

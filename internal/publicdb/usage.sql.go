@@ -20,6 +20,9 @@ WITH event AS (
     $4::bigint, $5::bigint,
     $6::bigint, $7::bigint, $8::bigint, $9::bigint
   FROM public.tenants t
+), counted AS (
+  UPDATE public.quota_counters q SET day_microusd = q.day_microusd + $9::bigint
+  WHERE q.day = $1::date AND $3::text = 'platform'
 )
 INSERT INTO public.usage_daily AS u (user_id, day, model, key_source, messages, input_tokens, cached_input_tokens, output_tokens, reasoning_tokens, cost_microusd)
 SELECT t.user_id, $1::date, $2::text, $3::text, $4::bigint, $5::bigint, $6::bigint,
@@ -65,13 +68,22 @@ func (q *Queries) UsageAdd(ctx context.Context, db DBTX, arg UsageAddParams) err
 }
 
 const usageAddOfRun = `-- name: UsageAddOfRun :exec
-WITH ended AS (DELETE FROM public.run_tickets WHERE run_id = $11), event AS (
+WITH ended AS (
+  DELETE FROM public.run_tickets WHERE run_id = $11 RETURNING reserved_microusd, reserved_on
+), counted AS (
+  UPDATE public.quota_counters q SET
+    day_reserved_microusd = greatest(0, q.day_reserved_microusd - coalesce((SELECT e.reserved_microusd FROM ended e WHERE e.reserved_on = q.day), 0)),
+    day_microusd = q.day_microusd + CASE WHEN q.day = $1::date THEN $9::bigint ELSE 0 END,
+    tokens_until = CASE WHEN ($12::double precision) > 0 THEN greatest(q.tokens_until, $13::timestamptz) ELSE q.tokens_until END
+      + make_interval(secs => coalesce(($12::double precision) / (SELECT l.tokens_per_minute / 60.0 FROM public.limits l), 0))
+  WHERE $3::text = 'platform'
+), event AS (
   INSERT INTO public.usage_events (user_id, quarter, model, key_source, outcome, runs, messages, input_tokens, cached_input_tokens, output_tokens,
     reasoning_tokens, cost_microusd, first_token_ms)
-  SELECT t.user_id, floor(extract(epoch FROM $12::timestamptz) / 900)::integer, $2::text, $3::text, $13::text, 1,
+  SELECT t.user_id, floor(extract(epoch FROM $14::timestamptz) / 900)::integer, $2::text, $3::text, $15::text, 1,
     $4::bigint, $5::bigint,
     $6::bigint, $7::bigint, $8::bigint, $9::bigint,
-    $14::integer
+    $16::integer
   FROM public.tenants t
 )
 INSERT INTO public.usage_daily AS u (user_id, day, model, key_source, messages, input_tokens, cached_input_tokens, output_tokens, reasoning_tokens, cost_microusd)
@@ -100,12 +112,15 @@ type UsageAddOfRunParams struct {
 	CostMicrousd      int64
 	Used              bool
 	RunID             uuid.UUID
+	OwedTokens        float64
+	Now               time.Time
 	StartedAt         time.Time
 	Outcome           string
 	FirstTokenMs      *int32
 }
 
-// When a run ends: it has no ticket any more, an entry in the journal, and on its day what it used, if that is anything.
+// When a run ends: it has no ticket any more, an entry in the journal, and on its day what it used, if that is anything. What the ticket
+// held is released, what the run cost is counted, and the tokens that it took are set right: a debt delays the next message.
 func (q *Queries) UsageAddOfRun(ctx context.Context, db DBTX, arg UsageAddOfRunParams) error {
 	_, err := db.Exec(ctx, usageAddOfRun,
 		arg.Day,
@@ -119,6 +134,8 @@ func (q *Queries) UsageAddOfRun(ctx context.Context, db DBTX, arg UsageAddOfRunP
 		arg.CostMicrousd,
 		arg.Used,
 		arg.RunID,
+		arg.OwedTokens,
+		arg.Now,
 		arg.StartedAt,
 		arg.Outcome,
 		arg.FirstTokenMs,
@@ -134,6 +151,9 @@ WITH event AS (
     e.part * $4::bigint, e.part * $5::bigint, e.part * $6::bigint, e.part * $7::bigint,
     e.part * $8::bigint, e.part * $9::bigint
   FROM public.tenants t, (VALUES ($11::text, -1, 0), ($12::text, 1, 1)) e (outcome, runs, part)
+), counted AS (
+  UPDATE public.quota_counters q SET day_microusd = q.day_microusd + $9::bigint
+  WHERE q.day = $1::date AND $3::text = 'platform'
 )
 INSERT INTO public.usage_daily AS u (user_id, day, model, key_source, messages, input_tokens, cached_input_tokens, output_tokens, reasoning_tokens, cost_microusd)
 SELECT t.user_id, $1::date, $2::text, $3::text, $4::bigint, $5::bigint, $6::bigint,

@@ -3,6 +3,7 @@ package storage
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -10,7 +11,9 @@ import (
 	"github.com/maypok86/otter/v2"
 
 	"twobrains/internal/auth"
+	"twobrains/internal/plan"
 	"twobrains/internal/problem"
+	"twobrains/internal/publicdb"
 	"twobrains/internal/tenant"
 	"twobrains/internal/tenantdb"
 )
@@ -26,7 +29,7 @@ const (
 // Options of a Service. DB is required.
 type Options struct {
 	DB *tenant.DB
-	// LimitBytes is what a user's data may take. 0: no limit.
+	// LimitBytes is what a user's data may take for whom no plan says it. 0: no limit.
 	LimitBytes int64
 	// Clock is time.Now unless a test says otherwise.
 	Clock func() time.Time
@@ -36,14 +39,19 @@ type Options struct {
 type Service struct {
 	o    Options
 	q    *tenantdb.Queries
+	p    *publicdb.Queries
 	room *otter.Cache[uuid.UUID, measured]
 }
 
 // measured is what is known of a user with room left.
 type measured struct {
 	bytes int64
+	// limit is nil where there is none.
+	limit *int64
 	at    time.Time
 }
+
+func (m measured) admits(more int64) bool { return m.limit == nil || m.bytes+more < *m.limit }
 
 // New makes a Service.
 func New(o Options) (*Service, error) {
@@ -54,7 +62,7 @@ func New(o Options) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make cache: %w", err)
 	}
-	return &Service{o: o, q: tenantdb.New(), room: cache}, nil
+	return &Service{o: o, q: tenantdb.New(), p: publicdb.New(), room: cache}, nil
 }
 
 // Usage is what a user's data take, in bytes.
@@ -65,8 +73,8 @@ type Usage struct {
 	Attachments int64
 	// Search is what is kept to find messages by their words.
 	Search int64
-	// Limit is what they may take together; 0: no limit.
-	Limit int64
+	// Limit is what they may take together; nil: no limit.
+	Limit *int64
 }
 
 // Total is what counts against the limit.
@@ -75,39 +83,43 @@ func (u Usage) Total() int64 { return u.Messages + u.Attachments + u.Search }
 // Measure reads what a user's data take.
 func (s *Service) Measure(ctx context.Context, user auth.User) (Usage, error) {
 	var row *tenant.Result[tenantdb.StorageMeasureRow]
+	var limits *tenant.Result[json.RawMessage]
 	err := s.o.DB.Tx(ctx, user, func(tx *tenant.Tx) error {
 		row = tenant.Queue(tx, func(db tenant.DBTX) (tenantdb.StorageMeasureRow, error) { return s.q.StorageMeasure(ctx, db) })
+		limits = tenant.Queue(tx, func(db tenant.DBTX) (json.RawMessage, error) { return s.p.PlanLimits(ctx, db) }).Public()
 		return nil
 	})
 	if err != nil {
 		return Usage{}, fmt.Errorf("measure storage: %w", err)
 	}
+	may, err := plan.Read(limits.Value(), plan.Configured{StorageBytes: s.o.LimitBytes})
+	if err != nil {
+		return Usage{}, err
+	}
 	r := row.Value()
-	return Usage{Messages: r.Messages, Attachments: r.Attachments, Search: r.Search, Limit: s.o.LimitBytes}, nil
+	return Usage{Messages: r.Messages, Attachments: r.Attachments, Search: r.Search, Limit: may.Storage}, nil
 }
 
 // Admit returns CodeStorageFull where so many more bytes would exceed the user's limit, or where it is exceeded already. It believes
 // what this process has measured in the last ten minutes, and what it admitted since: what other replicas let in meanwhile goes beyond
-// the limit. Where there is no room it measures each time, so that deleting makes room at once.
+// the limit, and a limit that was changed meanwhile counts from then on. Where there is no room it measures each time, so that deleting makes room at once.
 func (s *Service) Admit(ctx context.Context, user auth.User, more int64) error {
-	if s.o.LimitBytes == 0 {
-		return nil
-	}
 	now := s.o.Clock()
-	if known, ok := s.room.GetIfPresent(user.ID()); ok && now.Sub(known.at) < remembered && known.bytes+more < s.o.LimitBytes {
-		s.room.Set(user.ID(), measured{bytes: known.bytes + more, at: known.at})
+	if known, ok := s.room.GetIfPresent(user.ID()); ok && now.Sub(known.at) < remembered && known.admits(more) {
+		s.room.Set(user.ID(), measured{bytes: known.bytes + more, limit: known.limit, at: known.at})
 		return nil
 	}
 	usage, err := s.Measure(ctx, user)
 	if err != nil {
 		return err
 	}
-	total := usage.Total() + more
-	if total >= s.o.LimitBytes {
+	found := measured{bytes: usage.Total(), limit: usage.Limit, at: now}
+	if !found.admits(more) {
 		s.room.Invalidate(user.ID())
-		return problem.Newf(problem.CodeStorageFull, "Your data may take %s, and there is no room left for this; delete conversations or files first.", bytesText(s.o.LimitBytes))
+		return problem.Newf(problem.CodeStorageFull, "Your data may take %s, and there is no room left for this; delete conversations or files first.", bytesText(*found.limit))
 	}
-	s.room.Set(user.ID(), measured{bytes: total, at: now})
+	found.bytes += more
+	s.room.Set(user.ID(), found)
 	return nil
 }
 

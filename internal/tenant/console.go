@@ -108,9 +108,8 @@ func (b *Brain) Console(ctx context.Context, q ConsoleQuery, to ConsoleRows) (mo
 	if b.db.console == nil {
 		return false, ErrNoConsole
 	}
-	if at := strings.IndexByte(q.SQL, 0); at >= 0 {
-		// In the protocol it would be the end of the text.
-		return false, &ConsoleError{Message: "invalid character U+0000", State: stateSyntaxError, Position: utf8.RuneCountInString(q.SQL[:at]) + 1}
+	if err := q.check(); err != nil {
+		return false, err
 	}
 	err = b.db.retry(func(bool) (string, error) {
 		o, ok := b.db.opened.GetIfPresent(b.schema)
@@ -119,7 +118,12 @@ func (b *Brain) Console(ctx context.Context, q ConsoleQuery, to ConsoleRows) (mo
 				return "", err
 			}
 		}
-		more, err = b.db.consoleOnce(ctx, binding{schema: b.schema, key: o.key}, q, to)
+		more, err = b.db.consoleOnce(ctx, b.db.console, q, len(declare), func(ctx context.Context, conn *pgconn.PgConn) (bool, error) {
+			if err := bindConsole(ctx, conn, binding{schema: b.schema, key: o.key}); err != nil {
+				return false, err
+			}
+			return runConsole(ctx, conn, q, to)
+		})
 		if isStale(err) {
 			b.db.opened.Invalidate(b.schema)
 			return retryStale, err
@@ -133,10 +137,23 @@ func (b *Brain) Console(ctx context.Context, q ConsoleQuery, to ConsoleRows) (mo
 	return more, b.db.publicError(err)
 }
 
-func (db *DB) consoleOnce(ctx context.Context, bind binding, q ConsoleQuery, to ConsoleRows) (more bool, err error) {
+// check refuses what the protocol cannot carry.
+func (q ConsoleQuery) check() error {
+	if at := strings.IndexByte(q.SQL, 0); at >= 0 {
+		// In the protocol it would be the end of the text.
+		return &ConsoleError{Message: "invalid character U+0000", State: stateSyntaxError, Position: utf8.RuneCountInString(q.SQL[:at]) + 1}
+	}
+	return nil
+}
+
+// consoleOnce runs work on a connection of its own, whose errors it makes those of the query; so many bytes stand before that in what
+// is sent.
+func (db *DB) consoleOnce(
+	ctx context.Context, login *pgx.ConnConfig, q ConsoleQuery, before int, work func(context.Context, *pgconn.PgConn) (bool, error),
+) (more bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, q.Timeout)
 	defer cancel()
-	cfg := db.console.Copy()
+	cfg := login.Copy()
 	cfg.RuntimeParams["statement_timeout"] = strconv.FormatInt(q.Timeout.Milliseconds(), 10)
 	cfg.MaxProtocolMessageBodyLen = q.MaxRowBytes
 	conn, err := pgconn.ConnectConfig(ctx, &cfg.Config)
@@ -154,10 +171,7 @@ func (db *DB) consoleOnce(ctx context.Context, bind binding, q ConsoleQuery, to 
 		case <-leave.Done():
 		}
 	}()
-	if err := bindConsole(ctx, conn, bind); err != nil {
-		return false, err
-	}
-	more, err = runConsole(ctx, conn, q, to)
+	more, err = work(ctx, conn)
 	if err == nil {
 		return more, nil
 	}
@@ -168,7 +182,7 @@ func (db *DB) consoleOnce(ctx context.Context, bind binding, q ConsoleQuery, to 
 		return false, &ConsoleError{Message: fmt.Sprintf("the query took longer than %s", q.Timeout), State: stateQueryCanceled}
 	case errors.As(err, &pgErr) && pgErr.SeverityUnlocalized == "ERROR":
 		return false, &ConsoleError{
-			Message: clip(pgErr.Message), Hint: clip(pgErr.Hint), State: pgErr.Code, Position: max(int(pgErr.Position)-len(declare), 0),
+			Message: clip(pgErr.Message), Hint: clip(pgErr.Hint), State: pgErr.Code, Position: max(int(pgErr.Position)-before, 0),
 		}
 	case errors.As(err, &tooLong):
 		return false, &ConsoleError{Message: "the query failed, and what Postgres says of it is too long", State: stateTooLong}

@@ -11,7 +11,7 @@ DECLARE
   -- of operators, which may quote either.
   hidden  text[] := ARRAY['user_settings.custom_instructions', 'user_settings.preferences', 'user_api_keys.last_four',
     'user_mcp_servers.name', 'user_mcp_servers.url', 'user_mcp_servers.header_names', 'account_jobs.arguments', 'account_jobs.checkpoint',
-    'account_jobs.result', 'account_audit.detail', 'deletions.digest', 'tenants.failure', 'shares.id', 'shares.title', 'shares.snapshot'];
+    'account_jobs.result', 'audit_log.detail', 'audit_log.change', 'saved_queries.query', 'deletions.digest', 'tenants.failure', 'shares.id', 'shares.title', 'shares.snapshot'];
   tbl     record;
   cols    text;
 BEGIN
@@ -28,7 +28,7 @@ BEGIN
   EXECUTE format('GRANT EXECUTE ON FUNCTION public.require(boolean, text) TO %I', app);
   -- Doors of the product: functions that pass a seal for whom it opens.
   FOR tbl IN SELECT p.oid::regprocedure AS door FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace AND p.prosecdef
-    AND p.proname IN ('search_messages', 'read_share', 'fold_usage') LOOP
+    AND p.proname IN ('search_messages', 'read_share', 'fold_usage', 'acting_admin', 'note_admin', 'assign_plan', 'read_account', 'list_accounts', 'count_plans') LOOP
     EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC, %I, %I', tbl.door, analyst, console);
     EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', tbl.door, app);
   END LOOP;
@@ -47,7 +47,7 @@ BEGIN
     EXECUTE format('REVOKE ALL ON public.%I FROM PUBLIC, %I, %I, %I', tbl.relname, app, analyst, console);
     EXECUTE format('GRANT %s ON public.%I TO %I',
       CASE WHEN tbl.relname IN ('tenants', 'schema_version', 'models', 'user_days', 'user_quarters', 'usage_quarters', 'latency_quarters',
-          'departed_signups', 'usage_fold') THEN 'SELECT'
+          'departed_signups', 'usage_fold', 'admins', 'user_plans', 'audit_log') THEN 'SELECT'
         WHEN tbl.relname = 'usage_events' THEN 'INSERT'
         ELSE 'SELECT, INSERT, UPDATE, DELETE' END, tbl.relname, app);
 
@@ -61,6 +61,12 @@ BEGIN
       EXECUTE format('CREATE POLICY analyst ON public.%I FOR SELECT TO %I USING (true)', tbl.relname, analyst);
     END IF;
   END LOOP;
+
+  -- A view that runs with the rights of who asks shows no more than the tables below it.
+  IF to_regclass('public.limits') IS NOT NULL THEN
+    EXECUTE format('REVOKE ALL ON public.limits FROM PUBLIC, %I, %I, %I', app, analyst, console);
+    EXECUTE format('GRANT SELECT ON public.limits TO %I, %I', app, analyst);
+  END IF;
 
   -- Questions about all users are the analyst's alone. They run with the rights of who asks.
   IF to_regnamespace('analytics') IS NOT NULL THEN

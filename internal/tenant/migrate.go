@@ -15,7 +15,7 @@ import (
 	"twobrains/internal/publicdb"
 )
 
-// analystRole reads the public brain without secrets. It cannot log in until an operator allows it to.
+// analystRole reads the public brain without secrets. It cannot log in until Options.AnalystURL or an operator allows it to.
 const analystRole = "twobrains_analyst"
 
 //go:embed converge.sql
@@ -223,11 +223,15 @@ func (db *DB) convergeRoles(ctx context.Context, tx pgx.Tx) error {
 			return err
 		}
 	}
-	app := db.lanes[0].pool.Config().ConnConfig
-	if err := db.convergePassword(ctx, tx, app.User, app.Password); err != nil || db.console == nil {
-		return err
+	for _, login := range []*pgx.ConnConfig{db.lanes[0].pool.Config().ConnConfig, db.console, db.analyst} {
+		if login == nil {
+			continue
+		}
+		if err := db.convergePassword(ctx, tx, login.User, login.Password); err != nil {
+			return err
+		}
 	}
-	return db.convergePassword(ctx, tx, db.console.User, db.console.Password)
+	return nil
 }
 
 // createRole does nothing if the role exists. Roles belong to the whole server, so another database's migrate may make it

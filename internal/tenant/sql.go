@@ -75,9 +75,20 @@ const sqlTypeNames = `SELECT pg_catalog.format_type(t.id, t.modifier) FROM unnes
 // The template, whose columns are those of every private brain, and the functions that attribute notation may reach, read from the
 // catalogs as the owner, since hardened servers show them to nobody else.
 const (
-	sqlDescribeTemplate = `SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), NOT a.attnotnull
+	sqlDescribeTemplate = `SELECT c.relname, '', a.attname, format_type(a.atttypid, a.atttypmod), NOT a.attnotnull, ''
 FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 WHERE c.relnamespace = 'brain_template'::regnamespace AND c.relkind IN ('r', 'p') ORDER BY c.relname, a.attnum`
+
+	// As the analyst, who is to be told nothing that it may not read.
+	sqlDescribePublic = `SELECT CASE WHEN n.nspname = 'public' THEN '' ELSE n.nspname || '.' END || c.relname, coalesce(obj_description(c.oid, 'pg_class'), ''),
+  a.attname, format_type(a.atttypid, a.atttypmod), NOT a.attnotnull, coalesce(col_description(c.oid, a.attnum), '')
+FROM pg_namespace n JOIN pg_class c ON c.relnamespace = n.oid AND c.relkind IN ('r', 'p', 'v', 'm')
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+WHERE n.nspname IN ('public', 'analytics') AND has_column_privilege(c.oid, a.attnum, 'SELECT') ORDER BY n.nspname, c.relname, a.attnum`
+
+	// Functions with a comment are meant to be called; the others serve those.
+	sqlAnalyticsFunctions = `SELECT DISTINCT n.nspname || '.' || p.proname FROM pg_namespace n JOIN pg_proc p ON p.pronamespace = n.oid
+WHERE n.nspname = 'analytics' AND p.proretset AND obj_description(p.oid, 'pg_proc') IS NOT NULL AND has_function_privilege(p.oid, 'EXECUTE') ORDER BY 1`
 
 	sqlFunctionNames = `SELECT DISTINCT proname FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace`
 )

@@ -41,6 +41,9 @@ type Options struct {
 	// ConsoleURL is the login that users' own SQL runs on (twobrains_console): it reads private brains through the seals and
 	// nothing else. Empty: there is no SQL console here.
 	ConsoleURL secret.Secret
+	// AnalystURL is the login that admins' SQL and reports run on (twobrains_analyst): it reads the public brain without secrets and
+	// nothing else. Empty: there are neither here.
+	AnalystURL secret.Secret
 	Keys       *secret.KeyRing
 
 	PublicMigrations fs.FS
@@ -89,8 +92,11 @@ type DB struct {
 	// when it is.
 	console     *pgx.ConnConfig
 	consoleRole string
-	latest      int32
-	public      int32
+	// analyst is nil where nothing is configured; its pool is for questions of our own.
+	analyst  *pgx.ConnConfig
+	analysts *pgxpool.Pool
+	latest   int32
+	public   int32
 
 	opened  *otter.Cache[string, opening]
 	opens   singleflight.Group
@@ -151,6 +157,10 @@ func New(opts Options) (*DB, error) {
 		db.Close()
 		return nil, err
 	}
+	if err := db.newAnalyst(opts.AnalystURL); err != nil {
+		db.Close()
+		return nil, err
+	}
 	return db, nil
 }
 
@@ -160,6 +170,9 @@ func (db *DB) Close() {
 		l.pool.Close()
 	}
 	db.owners.Close()
+	if db.analysts != nil {
+		db.analysts.Close()
+	}
 }
 
 // Open returns the private brain of a user, provisioning or migrating it first if needed. A brain opened before costs a

@@ -23,7 +23,7 @@ type Trace struct {
 }
 
 // keptTables hold ids of accounts on purpose, and why.
-var keptTables = map[string]string{"account_audit": "what operators did is on record"}
+var keptTables = map[string]string{"audit_log": "what operators did is on record"}
 
 // Traces looks for an account everywhere in the database, as the owner, in one snapshot: in the registry, among schemas and all that
 // stands in the catalogs under its name, in every public table that has a user_id, among the tickets of runs, and for its id in the

@@ -29,6 +29,7 @@ const (
 	ownerRole, ownerPassword = "twobrains_owner", "owner-in-tests"
 	appRole, appPassword     = "twobrains_app", "app-in-tests"
 	consoleRole, consolePass = "twobrains_console", "console-in-tests"
+	analystRole, analystPass = "twobrains_analyst", "analyst-in-tests"
 	// lockNumber serialises the making of templates and roles across test binaries.
 	lockNumber = 7205759403792795
 )
@@ -38,11 +39,11 @@ type Database struct {
 	// DB is a kernel on it, closed with the test.
 	DB *tenant.DB
 	// Name, and the URLs of the logins.
-	Name                      string
-	URL, OwnerURL, ConsoleURL secret.Secret
-	SuperuserURL              string
-	Keys                      *secret.KeyRing
-	options                   tenant.Options
+	Name                                  string
+	URL, OwnerURL, ConsoleURL, AnalystURL secret.Secret
+	SuperuserURL                          string
+	Keys                                  *secret.KeyRing
+	options                               tenant.Options
 }
 
 // Option changes the kernel's options before it is made.
@@ -77,6 +78,7 @@ func create(t testing.TB, super, template string, options []Option) *Database {
 		URL:          secret.New(withLogin(super, appRole, appPassword, name)),
 		OwnerURL:     secret.New(withLogin(super, ownerRole, ownerPassword, name)),
 		ConsoleURL:   secret.New(withLogin(super, consoleRole, consolePass, name)),
+		AnalystURL:   secret.New(withLogin(super, analystRole, analystPass, name)),
 		SuperuserURL: withDatabase(super, name),
 		Keys:         Keys(t, "test"),
 	}
@@ -88,7 +90,7 @@ func create(t testing.TB, super, template string, options []Option) *Database {
 		execSuper(t, super, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)")
 	})
 	d.options = tenant.Options{
-		URL: d.URL, OwnerURL: d.OwnerURL, ConsoleURL: d.ConsoleURL, Keys: d.Keys,
+		URL: d.URL, OwnerURL: d.OwnerURL, ConsoleURL: d.ConsoleURL, AnalystURL: d.AnalystURL, Keys: d.Keys,
 		PublicMigrations: tern.Public(), TenantMigrations: tern.Tenant(), Lanes: 4,
 	}
 	d.DB = d.Kernel(t, options...)
@@ -168,6 +170,7 @@ func ensureTemplate(t testing.TB, super string) string {
 		URL:              secret.New(withLogin(super, appRole, appPassword, name)),
 		OwnerURL:         secret.New(withLogin(super, ownerRole, ownerPassword, name)),
 		ConsoleURL:       secret.New(withLogin(super, consoleRole, consolePass, name)),
+		AnalystURL:       secret.New(withLogin(super, analystRole, analystPass, name)),
 		Keys:             Keys(t, "test"),
 		PublicMigrations: tern.Public(), TenantMigrations: tern.Tenant(), Lanes: 1,
 	})

@@ -4,6 +4,7 @@ package usage
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"twobrains/internal/auth"
+	"twobrains/internal/plan"
 	"twobrains/internal/problem"
 	"twobrains/internal/publicdb"
 	"twobrains/internal/tenant"
@@ -24,22 +26,42 @@ const (
 
 // Report is what Get tells.
 type Report struct {
-	Day   Quota
-	Month Quota
+	// PlanID and PlanName are nil where no plan applies.
+	PlanID, PlanName *string
+	Day              Quota
+	Month            Quota
+	Cost             Cost
+	// TokensPerMinute, input and output together; nil: no limit.
+	TokensPerMinute *int64
 	// Items are ordered by day (newest first), model and key source.
 	Items []Item
 }
 
 // Quota of a period.
 type Quota struct {
-	// Used messages, of Limit. Used can exceed it after the operator lowered the limit.
-	Used, Limit int
+	// Used messages, of Limit; nil: no limit. Used can exceed it after the operator lowered the limit.
+	Used  int
+	Limit *int
 	// ResetsAt is when the period, a UTC day or month, ends.
 	ResetsAt time.Time
 }
 
-// Remaining messages, never negative.
-func (q Quota) Remaining() int { return max(0, q.Limit-q.Used) }
+// Remaining messages, never negative; nil: no limit.
+func (q Quota) Remaining() *int {
+	if q.Limit == nil {
+		return nil
+	}
+	return new(max(0, *q.Limit-q.Used))
+}
+
+// Cost of the UTC day's replies on the operator's keys, in millionths of a US dollar.
+type Cost struct {
+	// Used by replies that have ended, Reserved by those under way.
+	Used, Reserved int64
+	// Limit of both together; nil: none.
+	Limit    *int64
+	ResetsAt time.Time
+}
 
 // Item is the usage of one model on one UTC day with one kind of key.
 type Item struct {
@@ -58,7 +80,7 @@ type Item struct {
 // Options of a Service; DB is required.
 type Options struct {
 	DB *tenant.DB
-	// QuotaDay and QuotaMonth are the limits shown.
+	// QuotaDay and QuotaMonth are the limits of users without a plan.
 	QuotaDay, QuotaMonth int
 	// Clock is time.Now unless a test says otherwise.
 	Clock func() time.Time
@@ -98,8 +120,10 @@ func (s *Service) Get(ctx context.Context, user auth.User, days int) (Report, er
 	today, thisMonth := Day(now), Month(now)
 	var quota *tenant.Result[publicdb.QuotaGetRow]
 	var rows *tenant.Result[[]publicdb.UsageListRow]
+	var limits *tenant.Result[json.RawMessage]
 	err = brain.Tx(ctx, func(tx *tenant.Tx) error {
 		quota = tenant.Queue(tx, func(db tenant.DBTX) (publicdb.QuotaGetRow, error) { return s.q.QuotaGet(ctx, db) }).Public()
+		limits = tenant.Queue(tx, func(db tenant.DBTX) (json.RawMessage, error) { return s.q.PlanLimits(ctx, db) }).Public()
 		rows = tenant.Queue(tx, func(db tenant.DBTX) ([]publicdb.UsageListRow, error) {
 			return s.q.UsageList(ctx, db, today.AddDate(0, 0, 1-days))
 		}).Public()
@@ -108,15 +132,22 @@ func (s *Service) Get(ctx context.Context, user auth.User, days int) (Report, er
 	if err != nil {
 		return Report{}, fmt.Errorf("read usage: %w", err)
 	}
+	may, err := plan.Read(limits.Value(), plan.Configured{Day: s.day, Month: s.month})
+	if err != nil {
+		return Report{}, err
+	}
 	r := Report{
-		Day:   Quota{Limit: s.day, ResetsAt: today.AddDate(0, 0, 1)},
-		Month: Quota{Limit: s.month, ResetsAt: thisMonth.AddDate(0, 1, 0)},
+		PlanID: may.PlanID, PlanName: may.PlanName, TokensPerMinute: may.Tokens,
+		Day:   Quota{Limit: narrow(may.Day), ResetsAt: today.AddDate(0, 0, 1)},
+		Month: Quota{Limit: narrow(may.Month), ResetsAt: thisMonth.AddDate(0, 1, 0)},
+		Cost:  Cost{Limit: may.Cost, ResetsAt: today.AddDate(0, 0, 1)},
 		Items: make([]Item, 0, len(rows.Value())),
 	}
 	// The counters belong to the period in which they were last used; a later one starts at none.
 	if q := quota.Value(); !errors.Is(quota.Err(), pgx.ErrNoRows) {
 		if !q.Day.Before(today) {
 			r.Day.Used = int(q.DayUsed)
+			r.Cost.Used, r.Cost.Reserved = q.DayMicrousd, q.DayReservedMicrousd
 		}
 		if !q.Month.Before(thisMonth) {
 			r.Month.Used = int(q.MonthUsed)
@@ -131,6 +162,13 @@ func (s *Service) Get(ctx context.Context, user auth.User, days int) (Report, er
 		})
 	}
 	return r, nil
+}
+
+func narrow(n *int32) *int {
+	if n == nil {
+		return nil
+	}
+	return new(int(*n))
 }
 
 // Day is the UTC day whose quota and usage a moment counts against, at its midnight.

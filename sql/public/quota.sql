@@ -1,12 +1,11 @@
 -- name: QuotaGet :one
-SELECT day, day_used, month, month_used FROM public.quota_counters;
+SELECT day, day_used, month, month_used, day_microusd, day_reserved_microusd, tokens_until FROM public.quota_counters;
 
 -- name: QuotaHit :exec
--- A message was refused: of which allowance nothing is left, the month's first.
+-- A message was refused for a quota.
 INSERT INTO public.usage_events (user_id, quarter, model, key_source, outcome)
-SELECT t.user_id, floor(extract(epoch FROM @started_at::timestamptz) / 900)::integer, @model::text, 'platform',
-  CASE WHEN @month_limit::integer <= 0 OR q.month >= @month::date AND q.month_used >= @month_limit::integer THEN 'quota_month' ELSE 'quota_day' END
-FROM public.tenants t LEFT JOIN public.quota_counters q ON q.user_id = t.user_id;
+SELECT t.user_id, floor(extract(epoch FROM @started_at::timestamptz) / 900)::integer, @model::text, 'platform', @outcome::text
+FROM public.tenants t;
 
 -- name: QuotaRefund :exec
 -- Gives back what RunAdmit took on a day, unless that day or its month is over.

@@ -1,6 +1,11 @@
 -- name: RunTicketRemove :exec
--- Bound.
-DELETE FROM public.run_tickets WHERE run_id = @run_id;
+-- Bound: what the ticket held is released.
+WITH ended AS (
+  DELETE FROM public.run_tickets WHERE run_id = @run_id RETURNING reserved_microusd, reserved_on
+)
+UPDATE public.quota_counters q SET day_reserved_microusd = greatest(0, q.day_reserved_microusd - e.reserved_microusd)
+FROM ended e
+WHERE q.day = e.reserved_on AND e.reserved_microusd > 0;
 
 -- name: RunTicketStop :execrows
 -- Bound: asks the instance that makes the reply to stop it.

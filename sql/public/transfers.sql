@@ -59,5 +59,5 @@ ORDER BY day, model, key_source;
 
 -- name: AuditAdd :exec
 -- As owner.
-INSERT INTO public.account_audit (actor, action, subject, object, detail)
+INSERT INTO public.audit_log (actor, action, subject, object, detail)
 VALUES (@actor, @action, @subject, sqlc.narg(object)::uuid, @detail);

@@ -30,7 +30,7 @@ var ErrNoRows = errors.New("the archive is none of this program's own")
 // Export writes a user's archive for an operator.
 func Export(ctx context.Context, f tenant.Fleet, user uuid.UUID, actor string, to io.Writer, o archive.WriteOptions) (m archive.Manifest, err error) {
 	err = f.AsOwner(ctx, func(db tenant.DBTX) error {
-		return audit(ctx, db, publicdb.AuditAddParams{Actor: actor, Action: actionExport, Subject: user})
+		return audit(ctx, db, publicdb.AuditAddParams{Actor: actor, Action: actionExport, Subject: &user})
 	})
 	if err != nil {
 		return m, err
@@ -86,7 +86,7 @@ func Restore(ctx context.Context, f tenant.Fleet, a *archive.Archive, o RestoreO
 					return fmt.Errorf("table %s has %d rows, not the %d of the manifest", name, counts[name], n)
 				}
 			}
-			return finish(ctx, r, publicdb.AuditAddParams{Actor: o.Actor, Action: actionRestore, Subject: o.User, Object: &o.Into})
+			return finish(ctx, r, publicdb.AuditAddParams{Actor: o.Actor, Action: actionRestore, Subject: &o.User, Object: &o.Into})
 		},
 	})
 	return counts, err
@@ -113,7 +113,7 @@ func Clone(ctx context.Context, f tenant.Fleet, user, into uuid.UUID, consent, a
 			if err := r.CopyBrain(ctx, user, archive.Dumped()); err != nil {
 				return err
 			}
-			return finish(ctx, r, publicdb.AuditAddParams{Actor: actor, Action: actionClone, Subject: user, Object: &into, Detail: consent})
+			return finish(ctx, r, publicdb.AuditAddParams{Actor: actor, Action: actionClone, Subject: &user, Object: &into, Detail: consent})
 		},
 	})
 }

@@ -82,7 +82,7 @@ func TestRestore(t *testing.T) {
 	require.Equal(t, before, b.everything(u))
 	b.sealed(u)
 	require.Equal(t, theirs, b.everything(bystander))
-	require.Equal(t, "(tester,restore,\"\")\n(tester,restore,\"\")\n(tester,restore,\"\")", b.rows(b.super, "public.account_audit", "x.actor, x.action, x.detail"))
+	require.Equal(t, "(tester,restore,\"\")\n(tester,restore,\"\")\n(tester,restore,\"\")", b.rows(b.super, "public.audit_log", "x.actor, x.action, x.detail"))
 
 	// Refusals leave everything as it is.
 	_, err = transfer.Restore(t.Context(), fleet, b.open(file), transfer.RestoreOptions{User: other.ID(), Replace: true, Actor: "tester"})
@@ -190,7 +190,7 @@ func TestClone(t *testing.T) {
 	require.NotContains(t, b.rows(b.super, schemaOf(into)+".messages", "x.parts"), "temporary")
 	b.sealed(into)
 	require.Equal(t, "(tester,clone,"+u.ID().String()+","+into.ID().String()+`,"ticket 7, mail of today")`,
-		b.rows(b.super, "public.account_audit", "x.actor, x.action, x.subject, x.object, x.detail"))
+		b.rows(b.super, "public.audit_log", "x.actor, x.action, x.subject, x.object, x.detail"))
 
 	require.ErrorIs(t, transfer.Clone(t.Context(), b.DB.Fleet(), u.ID(), full.ID(), "consent given", "tester"), tenant.ErrNotEmpty)
 	require.ErrorIs(t, transfer.Clone(t.Context(), b.DB.Fleet(), uuid.New(), uuid.New(), "consent given", "tester"), tenant.ErrNoEntry)
@@ -205,14 +205,14 @@ func TestAuditIsFixed(t *testing.T) {
 	_, err := transfer.Export(t.Context(), b.DB.Fleet(), u.ID(), "tester", &out, archive.WriteOptions{})
 	require.NoError(t, err)
 	owner, app := b.Owner(t), b.App(t)
-	for _, sql := range []string{"UPDATE public.account_audit SET actor = 'x'", "DELETE FROM public.account_audit", "TRUNCATE public.account_audit"} {
+	for _, sql := range []string{"UPDATE public.audit_log SET actor = 'x'", "DELETE FROM public.audit_log", "TRUNCATE public.audit_log"} {
 		_, err := owner.Exec(t.Context(), sql)
 		require.Error(t, err, sql)
 	}
 	var n int
-	require.NoError(t, app.QueryRow(t.Context(), "SELECT count(*) FROM public.account_audit").Scan(&n))
+	require.NoError(t, app.QueryRow(t.Context(), "SELECT count(*) FROM public.audit_log").Scan(&n))
 	require.Zero(t, n)
-	_, err = app.Exec(t.Context(), "INSERT INTO public.account_audit (actor, action, subject) VALUES ('x', 'x', gen_random_uuid())")
+	_, err = app.Exec(t.Context(), "INSERT INTO public.audit_log (actor, action, subject) VALUES ('x', 'x', gen_random_uuid())")
 	require.Error(t, err)
 	_, err = transfer.Export(t.Context(), b.DB.Fleet(), uuid.New(), "tester", &out, archive.WriteOptions{})
 	require.ErrorIs(t, err, tenant.ErrNoEntry)

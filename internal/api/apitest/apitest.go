@@ -121,6 +121,24 @@ func (s *Server) As(id uuid.UUID) *Client { return &Client{Base: s.URL, Token: s
 // NewUser returns a client of somebody new (with Identities).
 func (s *Server) NewUser() *Client { return s.As(uuid.New()) }
 
+// NewAdmin returns a client of somebody new who administers the platform (with Identities).
+func (s *Server) NewAdmin(t testing.TB) (*Client, uuid.UUID) {
+	t.Helper()
+	id := uuid.New()
+	s.Grant(t, id)
+	c := s.As(id)
+	c.Get(t, "/api/session").Want(t, 200)
+	return c, id
+}
+
+// Grant makes an admin of an identity.
+func (s *Server) Grant(t testing.TB, id uuid.UUID) {
+	t.Helper()
+	if _, err := s.Database.Owner(t).Exec(t.Context(), "INSERT INTO public.admins (user_id) VALUES ($1)", id); err != nil {
+		t.Fatalf("grant: %v", err)
+	}
+}
+
 // Anonymous returns a client that is not signed in.
 func (s *Server) Anonymous() *Client { return &Client{Base: s.URL} }
 
@@ -131,6 +149,7 @@ func environ(s *Server, kratos string, overrides map[string]string) []string {
 		"DATABASE_URL":         s.Database.URL.Reveal(),
 		"DATABASE_OWNER_URL":   s.Database.OwnerURL.Reveal(),
 		"DATABASE_CONSOLE_URL": s.Database.ConsoleURL.Reveal(),
+		"DATABASE_ANALYST_URL": s.Database.AnalystURL.Reveal(),
 		"RATE_LIMIT_SQL_USER":  "off",
 		"MASTER_KEYS":          "test:" + randomKey(),
 		"TENANT_LANES":         "2",

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -52,6 +53,8 @@ type Identities struct {
 	whoami atomic.Int64
 	ready  atomic.Int64
 	gate   atomic.Pointer[chan struct{}]
+	// factors holds when identities gave their second factor.
+	factors sync.Map
 }
 
 // NewIdentities starts a server and a Verifier for it, both stopped with the test.
@@ -121,6 +124,9 @@ func (ids *Identities) User(tb testing.TB, id uuid.UUID) auth.User {
 
 // Set makes the server misbehave from the next request on.
 func (ids *Identities) Set(f Fault) { ids.fault.Store(int32(f)) }
+
+// GiveSecondFactor has the identity's session hold a second factor, given at a time.
+func (ids *Identities) GiveSecondFactor(id uuid.UUID, at time.Time) { ids.factors.Store(id, at) }
 
 // Hold makes whoami wait, after it was counted, until Release.
 func (ids *Identities) Hold() {
@@ -207,12 +213,17 @@ func (ids *Identities) serveWhoami(w http.ResponseWriter, r *http.Request, fault
 		return
 	}
 	now := time.Now().UTC()
+	level, methods := "aal1", []map[string]any{{"method": "code", "aal": "aal1", "completed_at": now}}
+	if at, ok := ids.factors.Load(id); ok {
+		level, methods = "aal2", append(methods, map[string]any{"method": "totp", "aal": "aal2", "completed_at": at})
+	}
 	body, _ := json.Marshal(map[string]any{
 		"id":                            SessionID(id),
 		"active":                        active,
 		"authenticated_at":              now,
 		"expires_at":                    now.Add(24 * time.Hour),
-		"authenticator_assurance_level": "aal1",
+		"authenticator_assurance_level": level,
+		"authentication_methods":        methods,
 		"identity": map[string]any{
 			"id":         id,
 			"state":      state,

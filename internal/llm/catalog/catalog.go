@@ -1,6 +1,7 @@
 // Package catalog is the list of models that this installation offers: embedded data, plus the models of an
 // OpenAI-compatible server that configuration names. Ids, limits and prices are data (docs/models.md says where they
-// come from); no other package knows a model by name.
+// come from); no other package knows a model by name. What admins set about the models of the list comes over it while the
+// server runs.
 package catalog
 
 import (
@@ -13,15 +14,18 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 )
 
 //go:embed models.json
 var embedded []byte
 
-// Catalog is an ordered, validated, immutable list of models.
+// Catalog is an ordered, validated list of models, which stays what it is, with the settings in force, which Apply exchanges. It is
+// safe for concurrent use.
 type Catalog struct {
-	models []Model
-	byID   map[string]int
+	listed  []Model
+	byID    map[string]int
+	inForce atomic.Pointer[view]
 }
 
 // Options say what differs from the embedded data.
@@ -91,7 +95,7 @@ func decode(data []byte) ([]Model, error) {
 }
 
 func build(models []Model) (*Catalog, error) {
-	c := &Catalog{models: models, byID: make(map[string]int, len(models))}
+	c := &Catalog{listed: models, byID: make(map[string]int, len(models))}
 	defaults := map[string]bool{}
 	var errs []error
 	for i, m := range models {
@@ -112,23 +116,27 @@ func build(models []Model) (*Catalog, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
+	c.Apply(nil)
 	return c, nil
 }
 
-// Models lists all models in order. The slice is the caller's.
-func (c *Catalog) Models() []Model { return slices.Clone(c.models) }
+// Models lists all models in order, as the settings in force have them, those that are turned off too. The slice is the caller's.
+func (c *Catalog) Models() []Model { return slices.Clone(c.inForce.Load().models) }
 
-// Model finds a model by its full id.
+// Listed lists all models in order, as the list has them. The slice is the caller's.
+func (c *Catalog) Listed() []Model { return slices.Clone(c.listed) }
+
+// Model finds a model by its full id, as the settings in force have it, also one that is turned off.
 func (c *Catalog) Model(id string) (Model, bool) {
 	i, ok := c.byID[id]
 	if !ok {
 		return Model{}, false
 	}
-	return c.models[i], true
+	return c.inForce.Load().models[i], true
 }
 
-// Default returns the model for who has chosen none: the first usable one that is marked as default, else the first
-// usable one of a real provider, else the demo.
+// Default returns the model for who has chosen none, where admins have made none the default: the first usable one that the list
+// marks as default, else the first usable one of a real provider, else the demo. One that is turned off is not usable.
 func (c *Catalog) Default(usable func(Model) bool) (Model, bool) {
 	rank := func(m Model) int {
 		switch {
@@ -139,16 +147,16 @@ func (c *Catalog) Default(usable func(Model) bool) (Model, bool) {
 		}
 		return 0
 	}
-	best := -1
-	for i, m := range c.models {
-		if usable(m) && (best < 0 || rank(m) > rank(c.models[best])) {
+	models, best := c.inForce.Load().models, -1
+	for i, m := range models {
+		if !m.Disabled && usable(m) && (best < 0 || rank(m) > rank(models[best])) {
 			best = i
 		}
 	}
 	if best < 0 {
 		return Model{}, false
 	}
-	return c.models[best], true
+	return models[best], true
 }
 
 const demo = "demo"

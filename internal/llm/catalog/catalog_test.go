@@ -58,7 +58,7 @@ func TestFile(t *testing.T) {
 		return path
 	}
 	c, err := Load(Options{File: write(`{"models":[{"id":"google:x","name":"X","description":"","access":"own-key","contextWindow":2048,"outputLimit":100}]}`)})
-	if err != nil || len(c.Models()) != 1 || c.models[0].Access != AccessOwnKey {
+	if err != nil || len(c.Models()) != 1 || c.listed[0].Access != AccessOwnKey {
 		t.Errorf("%+v, %v", c, err)
 	}
 	for want, path := range map[string]string{
@@ -101,7 +101,7 @@ func TestConfigured(t *testing.T) {
 	if m, ok := c.Default(func(Model) bool { return true }); !ok || m.ID != "openai:llama3.2" {
 		t.Errorf("default %+v", m)
 	}
-	if small, err := Load(Options{OpenAIModels: "x;context=4096"}); err != nil || small.models[1].OutputLimit != 2048 {
+	if small, err := Load(Options{OpenAIModels: "x;context=4096"}); err != nil || small.listed[1].OutputLimit != 2048 {
 		t.Errorf("a small window shrinks the output limit: %v", err)
 	}
 }

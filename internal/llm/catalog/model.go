@@ -42,6 +42,8 @@ type Model struct {
 	Default bool `json:"default,omitempty"`
 	// Titles marks a model cheap enough to name conversations with.
 	Titles bool `json:"titles,omitempty"`
+	// Disabled: admins have turned the model off. Nobody can choose it; what is under way with it goes on.
+	Disabled bool `json:"-"`
 }
 
 // Capabilities say what a model takes and gives besides text.

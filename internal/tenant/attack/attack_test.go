@@ -77,6 +77,8 @@ func newWorld(t *testing.T) *world {
 	w.replace = strings.NewReplacer("{A}", a, "{B}", b, "{Bid}", w.bob.UserID().String(), "{Bhash}", hex.EncodeToString(lock), "{C}", "conversation-"+canary)
 	w.fill(t, w.alice, "alices-own")
 	w.fill(t, w.bob, canary)
+	_, err := w.super.Exec(t.Context(), "INSERT INTO public.admins (user_id) VALUES ($1)", w.bob.UserID())
+	require.NoError(t, err)
 	return w
 }
 
@@ -101,7 +103,12 @@ func (w *world) fill(t *testing.T, brain *tenant.Brain, mark string) {
 		`INSERT INTO public.account_files (id, user_id, purpose, created_at, expires_at) VALUES ('{ID}', '{ID}', 'export', now(), now() + interval '1 day')`,
 		`INSERT INTO public.account_file_chunks (file_id, n, user_id, ciphertext, key_id, expires_at) VALUES ('{ID}', 0, '{ID}', 'piece {M}', 'k', now() + interval '1 day')`,
 		`INSERT INTO public.shares (id, user_id, conversation_id, slot, title, snapshot, messages, expires_at) VALUES (left(md5('{M}'), 22), '{ID}', 'conversation-{M}', 1, 'shared {M}', '[{"text": "shared {M}"}]', 1, now() + interval '1 day')`,
-		`INSERT INTO public.account_audit (actor, action, subject, detail) VALUES ('operator', 'clone', '{ID}', 'consent {M}')`,
+		`INSERT INTO public.audit_log (actor, action, subject, detail) VALUES ('operator', 'clone', '{ID}', 'consent {M}')`,
+		`INSERT INTO public.plans (id, name, messages_per_day) VALUES ('plan', 'Plan', 45) ON CONFLICT DO NOTHING`,
+		`INSERT INTO public.user_plans (user_id, plan_id, messages_per_day) VALUES ('{ID}', 'plan', 44)`,
+		`INSERT INTO public.model_settings (model, input_microusd) VALUES ('model', 46) ON CONFLICT DO NOTHING`,
+		`INSERT INTO public.announcements (id, level, text) VALUES ('{ID}', 'info', 'for everybody')`,
+		`INSERT INTO public.saved_queries (id, name, query) VALUES ('{ID}', 'query {M}', 'SELECT ''{M}''')`,
 		`INSERT INTO public.quota_counters (user_id, day, day_used, month, month_used) VALUES ('{ID}', '2026-01-02', 41, '2026-01-01', 42)`,
 		`INSERT INTO public.usage_daily (user_id, day, model, key_source, messages) VALUES ('{ID}', '2026-01-02', 'model {M}', 'platform', 43)`,
 	} {
@@ -127,11 +134,11 @@ func (w *world) state(t *testing.T) string {
 	var out strings.Builder
 	tables := []string{"{B}.schema_version", "{B}.conversations", "{B}.messages", "{B}.runs", "{B}.attachments", "{B}.message_search", "{B}.memories"}
 	for _, table := range []string{"tenants", "user_settings", "user_api_keys", "user_mcp_servers", "user_mcp_builtins", "quota_counters", "usage_daily",
-		"account_jobs", "account_files", "account_file_chunks", "shares"} {
+		"account_jobs", "account_files", "account_file_chunks", "shares", "user_plans", "admins"} {
 		tables = append(tables, "public."+table+" WHERE user_id = '{Bid}'")
 	}
 	tables = append(tables, "public.run_tickets WHERE instance_id = '{Bid}'", // see fill: it stands for the user
-		"public.job_tickets WHERE job_id = '{Bid}'", "public.account_audit WHERE subject = '{Bid}'")
+		"public.job_tickets WHERE job_id = '{Bid}'", "public.audit_log", "public.plans", "public.model_settings", "public.announcements", "public.saved_queries")
 	queries := []string{
 		"SELECT relname || relrowsecurity || coalesce(relacl::text, '') || relowner FROM pg_class WHERE relnamespace IN ('{B}'::regnamespace, 'public'::regnamespace) ORDER BY 1",
 		"SELECT tablename || policyname || roles::text || coalesce(qual, '') FROM pg_policies WHERE schemaname IN ('{B}', 'public') ORDER BY 1",

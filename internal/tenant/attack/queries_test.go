@@ -24,6 +24,11 @@ var ofNobody = map[string]bool{
 	"RunTicketStops": true, "RunTicketTidy": true, "RunTicketsDead": true, "RunTicketsOf": true,
 }
 
+// ofEverybody are the queries of what everybody may know: plans, models, announcements. Nothing of them is a user's.
+var ofEverybody = map[string]bool{
+	"PlanList": true, "AnnouncementList": true, "AnnouncementsToShow": true, "ModelSettingList": true,
+}
+
 // query is a generated query, found by reflection: whatever sqlc makes next is covered by itself.
 type query struct {
 	name   string
@@ -125,7 +130,7 @@ func TestGeneratedQueriesUnbound(t *testing.T) {
 		result, err := q.call(t.Context(), conn, w)
 		if ofNobody[q.name] {
 			require.NoError(t, err, q.name)
-		} else if err == nil {
+		} else if err == nil && !ofEverybody[q.name] {
 			require.True(t, isNothing(result), "%s unbound gave %v", q.name, result)
 		}
 		require.Equal(t, before, w.state(t), "%s unbound touched something", q.name)
