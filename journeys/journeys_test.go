@@ -3,8 +3,12 @@
 package journeys_test
 
 import (
+	"bytes"
+	"encoding/base64"
 	"io/fs"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -27,6 +31,11 @@ func TestJourneys(t *testing.T) {
 	if _, err := fs.Stat(web.Dist(), "index.html"); err != nil {
 		t.Fatal("the web app is not built; run: make node")
 	}
+	cli := filepath.Join(t.TempDir(), "twobrains")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", cli, "twobrains/cmd/twobrains").CombinedOutput(); err != nil {
+		t.Fatalf("build the command line: %v\n%s", err, out)
+	}
+	masterKeys := "test:" + base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{7}, 32))
 	kratos := authtest.Kratos(t)
 	provider := newProvider(t)
 	server := apitest.Start(t, apitest.Options{
@@ -34,6 +43,7 @@ func TestJourneys(t *testing.T) {
 		Web:        web.Dist(),
 		Env: map[string]string{
 			"KRATOS_ADMIN_URL":       kratos.Admin,
+			"MASTER_KEYS":            masterKeys,
 			"OPENAI_BASE_URL":        provider.URL + "/v1",
 			"EXA_BASE_URL":           provider.URL,
 			"OPENAI_MODELS":          "writer;tools;reasoning;name=Writer",
@@ -50,5 +60,8 @@ func TestJourneys(t *testing.T) {
 
 	scripts.Run(14*time.Minute, os.Getenv("JOURNEYS"), []string{
 		"TWOBRAINS_URL=" + server.URL, "KRATOS_ADMIN_URL=" + kratos.Admin, "CHROMIUM=" + browser, "OWN_KEY=" + ownKey,
+		// For the command line, as an operator has them.
+		"TWOBRAINS_CLI=" + cli, "MASTER_KEYS=" + masterKeys, "KRATOS_PUBLIC_URL=" + kratos.Public,
+		"DATABASE_URL=" + server.Database.URL.Reveal(), "DATABASE_OWNER_URL=" + server.Database.OwnerURL.Reveal(),
 	}, "--test-concurrency=2")
 }

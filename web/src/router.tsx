@@ -3,6 +3,7 @@ import {
   createRoute,
   createRouter,
   lazyRouteComponent,
+  notFound,
   Outlet,
   redirect,
 } from "@tanstack/react-router";
@@ -22,6 +23,13 @@ interface AuthSearch {
   aal?: "aal2";
   /** Of a login: somebody who is signed in is to show it once more. */
   refresh?: true;
+}
+
+/** What the audit log is narrowed to. */
+interface AuditSearch {
+  actor?: string;
+  subject?: string;
+  action?: string;
 }
 
 const text = (value: unknown) => (typeof value === "string" && value !== "" ? value : undefined);
@@ -80,7 +88,7 @@ const app = createRoute({
   getParentRoute: () => root,
   id: "app",
   beforeLoad: async ({ location }) => {
-    if (!/^\/(settings|sql)/.test(location.pathname)) {
+    if (!/^\/(settings|sql|admin)/.test(location.pathname)) {
       void loadChat();
     }
     try {
@@ -186,6 +194,66 @@ const sql = createRoute({
   component: lazyRouteComponent(() => import("./sql/SqlPage"), "SqlPage"),
 });
 
+const loadAdmin = () => import("./admin/pages");
+
+const admin = createRoute({
+  getParentRoute: () => app,
+  path: "admin",
+  // To everybody else there is nothing. The server says the same.
+  beforeLoad: async () => {
+    if (!(await queryClient.ensureQueryData(sessionQuery)).admin) {
+      throw notFound();
+    }
+  },
+  component: lazyRouteComponent(loadAdmin, "AdminLayout"),
+});
+const adminOverview = createRoute({
+  getParentRoute: () => admin,
+  path: "/",
+  component: lazyRouteComponent(loadAdmin, "OverviewPage"),
+});
+const adminUsers = createRoute({
+  getParentRoute: () => admin,
+  path: "users",
+  validateSearch: (search: Record<string, unknown>): { q?: string } => ({ q: text(search.q) }),
+  component: lazyRouteComponent(loadAdmin, "UsersPage"),
+});
+const adminUser = createRoute({
+  getParentRoute: () => admin,
+  path: "users/$userId",
+  component: lazyRouteComponent(loadAdmin, "UserPage"),
+});
+const adminPlans = createRoute({
+  getParentRoute: () => admin,
+  path: "plans",
+  component: lazyRouteComponent(loadAdmin, "PlansPage"),
+});
+const adminModels = createRoute({
+  getParentRoute: () => admin,
+  path: "models",
+  component: lazyRouteComponent(loadAdmin, "ModelsPage"),
+});
+const adminAnnouncements = createRoute({
+  getParentRoute: () => admin,
+  path: "announcements",
+  component: lazyRouteComponent(loadAdmin, "AnnouncementsPage"),
+});
+const adminSql = createRoute({
+  getParentRoute: () => admin,
+  path: "sql",
+  component: lazyRouteComponent(() => import("./admin/sql/SqlPage"), "SqlPage"),
+});
+const adminAudit = createRoute({
+  getParentRoute: () => admin,
+  path: "audit",
+  validateSearch: (search: Record<string, unknown>): AuditSearch => ({
+    actor: text(search.actor),
+    subject: text(search.subject),
+    action: text(search.action),
+  }),
+  component: lazyRouteComponent(loadAdmin, "AuditPage"),
+});
+
 export const router = createRouter({
   routeTree: root.addChildren([
     auth.addChildren([login, registration, verification, recovery, authSettings, deleted, failed]),
@@ -205,6 +273,16 @@ export const router = createRouter({
         appearance,
       ]),
       sql,
+      admin.addChildren([
+        adminOverview,
+        adminUsers,
+        adminUser,
+        adminPlans,
+        adminModels,
+        adminAnnouncements,
+        adminSql,
+        adminAudit,
+      ]),
     ]),
   ]),
   defaultPendingMs: 300,

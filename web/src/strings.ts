@@ -3,6 +3,10 @@
 export const plural = (n: number, one: string, many: string) =>
   `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
 
+/** A part of a whole: "80 %", and "100 %" of all of it only. */
+const percent = (part: number, whole: number) =>
+  `${whole > 0 ? Math.min(100, Math.floor((part / whole) * 100)) : 100} %`;
+
 export const strings = {
   app: {
     name: "twobrains",
@@ -190,6 +194,7 @@ export const strings = {
     account: "Account",
     settings: "Settings",
     sql: "Query your data (SQL)",
+    admin: "Administration",
     main: "Main content",
     theme: "Appearance",
     light: "Light",
@@ -251,10 +256,13 @@ export const strings = {
 
   usage: {
     label: "Messages used",
-    today: (used: number, limit: number) =>
+    spent: "Budget used",
+    day: (used: number, limit: number) =>
       `${used.toLocaleString("en")} of ${limit.toLocaleString("en")} today`,
     month: (used: number, limit: number) =>
       `${used.toLocaleString("en")} of ${limit.toLocaleString("en")} this month`,
+    cost: (used: number, limit: number) => `${percent(used, limit)} of today's budget`,
+    unlimited: (used: number) => `${plural(used, "message", "messages")} today`,
     resets: (when: string) => `Starts anew ${when}`,
   },
 
@@ -329,6 +337,11 @@ export const strings = {
     continue: "Continue",
     continuePrompt: "Please go on where you stopped.",
     notices: "Notes on this reply",
+    warnings: {
+      quota_day: (used: number, limit: number) => `${used} of today's ${limit} messages are used.`,
+      quota_month: (used: number, limit: number) => `${used} of this month's ${limit} messages are used.`,
+      quota_cost: (used: number, limit: number) => `${percent(used, limit)} of today's budget is used.`,
+    },
     branch: {
       label: "Versions of this message",
       place: (position: number, count: number) => `${position}/${count}`,
@@ -397,6 +410,8 @@ export const strings = {
     errors: {
       quotaDay: "You have used today's messages",
       quotaMonth: "You have used this month's messages",
+      quotaCost: "Today's budget",
+      quotaTokens: "That is a lot for one minute",
       rate: "A little slower, please",
       running: "A reply is already being written here",
       busy: "The server is busy",

@@ -12,11 +12,16 @@ const s = strings.chat.errors;
 const titles: Record<string, string> = {
   quota_day: s.quotaDay,
   quota_month: s.quotaMonth,
+  quota_cost: s.quotaCost,
+  quota_tokens: s.quotaTokens,
   rate_limited: s.rate,
   run_active: s.running,
   busy: s.busy,
   unavailable: s.away,
 };
+
+/** Seconds that a button counts down at most. */
+const longWait = 300;
 
 interface Props {
   problem: Problem;
@@ -28,7 +33,9 @@ interface Props {
 export function ErrorNotice({ problem, thread, onSend }: Props) {
   const { regenerate, submitDecisions } = useActions();
   const patience = problem.status === 429 || problem.status === 503;
-  const quota = problem.code === "quota_day" || problem.code === "quota_month";
+  // Nobody waits that long for a button.
+  const quota =
+    problem.code === "quota_day" || problem.code === "quota_month" || (problem.retryAfter ?? 0) > longWait;
   const seconds = useCountdown(problem);
 
   const retry = () => {

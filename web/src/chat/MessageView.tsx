@@ -82,7 +82,7 @@ function Reply({ message, streaming, last, busy, failed }: Props) {
         />
       ))}
       <Sources parts={message.parts} />
-      {over && <Ending message={message} offer={last && !busy && !failed} />}
+      {over && <Ending message={message} last={last} offer={last && !busy && !failed} />}
       {streaming && <div className={classes.actions} />}
       {over && !(last && pendingApprovals(message).length > 0) && (
         <MessageActions
@@ -98,10 +98,10 @@ function Reply({ message, streaming, last, busy, failed }: Props) {
 }
 
 /** Says so when a reply did not come to its own end, and what was not available to it. */
-function Ending({ message, offer }: { message: ChatMessage; offer: boolean }) {
+function Ending({ message, last, offer }: { message: ChatMessage; last: boolean; offer: boolean }) {
   const { goOn } = useActions();
   const note = endingOf(message);
-  const notices = message.metadata?.notices ?? [];
+  const notices = [...(message.metadata?.notices ?? []), ...(last ? warningsOf(message) : [])];
   return (
     <>
       {notices.length > 0 && (
@@ -134,9 +134,19 @@ function Ending({ message, offer }: { message: ChatMessage; offer: boolean }) {
   );
 }
 
+/** Which limits are nearly reached, in words. */
+function warningsOf({ metadata }: ChatMessage): string[] {
+  const words = strings.chat.warnings;
+  return (metadata?.warnings ?? []).flatMap(({ code, used, limit }) => words[code]?.(used, limit) ?? []);
+}
+
 /** How a reply ended, where it did not come to its own end, and whether it makes sense to ask for the rest. */
 export function endingOf({ metadata }: ChatMessage): { text: string; goesOn: boolean } | undefined {
   const s = strings.chat;
+  // A notice of the server says so, and there is nothing to go on with.
+  if (metadata?.errorCode === "quota_cost") {
+    return undefined;
+  }
   switch (metadata?.status) {
     case "aborted":
       return { text: s.stopped, goesOn: true };

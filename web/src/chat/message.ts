@@ -1,5 +1,13 @@
 import type { DynamicToolUIPart, FileUIPart, ToolUIPart, UIMessage } from "ai";
 
+/** A limit that is nearly reached: messages or micro-dollars. */
+export interface Warning {
+  code: "quota_day" | "quota_month" | "quota_cost";
+  used: number;
+  limit: number;
+  resetsAt: string;
+}
+
 /** What the server says about a message; of a reply from its first chunk on, the status with its end. */
 export interface MessageMetadata {
   createdAt?: string;
@@ -11,6 +19,8 @@ export interface MessageMetadata {
   errorCode?: string;
   /** Sentences about tools that were not available. */
   notices?: string[];
+  /** Limits of which the message took the last fifth. */
+  warnings?: Warning[];
   /** Its place among the versions of this message, from 1; absent where there is one. */
   branch?: { position: number; count: number };
 }

@@ -1,5 +1,12 @@
 import { Menu, UnstyledButton, useMantineColorScheme } from "@mantine/core";
-import { IconKeyboard, IconLogout, IconSettings, IconSql, IconUserCircle } from "@tabler/icons-react";
+import {
+  IconKeyboard,
+  IconLogout,
+  IconSettings,
+  IconShieldCog,
+  IconSql,
+  IconUserCircle,
+} from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { sessionQuery } from "~/api/session";
@@ -42,6 +49,11 @@ export function AccountMenu() {
         <Menu.Item component={Link} to="/sql" leftSection={<IconSql size={16} />}>
           {s.sql}
         </Menu.Item>
+        {data?.admin && (
+          <Menu.Item component={Link} to="/admin" leftSection={<IconShieldCog size={16} />}>
+            {s.admin}
+          </Menu.Item>
+        )}
         <Menu.Item leftSection={<IconKeyboard size={16} />} onClick={() => openDialog("shortcuts")}>
           {strings.shortcuts.show}
         </Menu.Item>

@@ -16,6 +16,7 @@ import { Sidebar } from "./Sidebar";
 import classes from "./shell.module.css";
 import { useShortcuts } from "./useShortcuts";
 
+const Announcements = lazy(() => import("./Announcements"));
 const Palette = lazy(() => import("./Palette"));
 const ShortcutsHelp = lazy(() => import("./ShortcutsHelp"));
 
@@ -47,7 +48,7 @@ export function Shell() {
       <a href="#content" className="tb-skip">
         {strings.app.skip}
       </a>
-      {!/^\/(settings|sql)/.test(path) && <Title conversationId={conversationId} />}
+      {!/^\/(settings|sql|admin)/.test(path) && <Title conversationId={conversationId} />}
       <aside className={classes.sidebar} data-opened={opened || undefined}>
         <Sidebar onClose={close} onCollapse={() => setCollapsed(true)} />
       </aside>
@@ -74,6 +75,9 @@ export function Shell() {
       </div>
       <main className={classes.main} id="content" tabIndex={-1} onFocus={onFocus}>
         <OfflineBanner />
+        <Suspense>
+          <Announcements />
+        </Suspense>
         <div className={classes.page}>
           <Outlet />
         </div>

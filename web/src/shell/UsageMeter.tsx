@@ -1,40 +1,48 @@
 import { Progress, Text, Tooltip } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import type { Allowance } from "~/api/types";
 import { usageQuery } from "~/api/usage";
 import { strings } from "~/strings";
+import { narrowest, share } from "./allowance";
 
 const s = strings.usage;
 
-function share({ used, limit }: Allowance): number {
-  return limit > 0 ? Math.min(1, used / limit) : 1;
-}
-
-/** How much of the allowance is used: the day's, or the month's once that is the narrower one. */
+/** How much of the allowance is used, of the limit that stands in the way first. */
 export function UsageMeter() {
   const { data } = useQuery(usageQuery);
   if (!data) {
     return null;
   }
-  const monthly = data.month.remaining < data.day.remaining;
-  const allowance = monthly ? data.month : data.day;
-  const label = (monthly ? s.month : s.today)(allowance.used, allowance.limit);
+  const least = narrowest(data);
+  if (!least) {
+    return (
+      <Text size="xs" c="dimmed">
+        {s.unlimited(data.day.used)}
+      </Text>
+    );
+  }
+  const { kind, used, limit, resetsAt } = least;
+  const monthly = kind === "month";
   const when = new Intl.DateTimeFormat("en", {
     weekday: monthly ? undefined : "short",
     month: monthly ? "long" : undefined,
     day: monthly ? "numeric" : undefined,
     hour: "numeric",
     minute: "2-digit",
-  }).format(new Date(allowance.resetsAt));
-  const part = share(allowance);
+  }).format(new Date(resetsAt));
+  const part = share(used, limit);
   const color = part >= 1 ? "red" : part >= 0.8 ? "orange" : "indigo";
   return (
     <Tooltip label={s.resets(when)} withinPortal>
       <div>
         <Text size="xs" c="dimmed" mb={4}>
-          {label}
+          {s[kind](used, limit)}
         </Text>
-        <Progress value={part * 100} size={4} color={color} aria-label={s.label} />
+        <Progress
+          value={part * 100}
+          size={4}
+          color={color}
+          aria-label={kind === "cost" ? s.spent : s.label}
+        />
       </div>
     </Tooltip>
   );

@@ -45,6 +45,12 @@ export function Outcome({ outcome, running, text, range, onShow }: Props) {
         </div>
       )}
       {outcome.state === "done" && <Rows key={outcome.id} result={outcome.result} />}
+      {outcome.state === "planned" && (
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by keys
+        <pre className={classes.plan} tabIndex={0}>
+          {outcome.plan}
+        </pre>
+      )}
     </section>
   );
 }
@@ -68,6 +74,8 @@ function told(outcome: Brought): string {
       return s.empty;
     case "cancelled":
       return s.cancelled;
+    case "planned":
+      return s.planned;
     case "failed":
       return "";
     case "done":

@@ -1,27 +1,41 @@
 import { Button, Group, Kbd, Menu, Text, VisuallyHidden } from "@mantine/core";
-import { IconHistory, IconListSearch, IconPlayerPlay, IconPlayerStop, IconTable } from "@tabler/icons-react";
-import { useState } from "react";
+import {
+  IconHistory,
+  IconListSearch,
+  IconPlayerPlay,
+  IconPlayerStop,
+  IconSitemap,
+  IconTable,
+} from "@tabler/icons-react";
+import { type ReactNode, useState } from "react";
 import { keyNames } from "~/shell/shortcuts";
 import { sqlStrings } from "~/strings/sql";
-import { examples } from "./examples";
+import type { Example } from "./examples";
 import { forgetHistory, historyOf } from "./history";
 import classes from "./sql.module.css";
 
 const s = sqlStrings;
 
 interface Props {
-  user: string;
+  owner: string;
+  examples: readonly Example[];
   running: boolean;
   tablesShown: boolean;
   onTables: () => void;
   onRun: () => void;
+  /** Absent where plans are not told. */
+  onPlan: (() => void) | undefined;
   onCancel: () => void;
   /** Puts a query into the editor. */
   onTake: (query: string) => void;
+  /** One more button. */
+  children?: ReactNode;
 }
 
 /** Below the editor: running, queries to begin with and from before, and the keys. */
-export function Toolbar({ user, running, tablesShown, onTables, onRun, onCancel, onTake }: Props) {
+export function Toolbar(props: Props) {
+  const { owner, examples, running, tablesShown, onTables, onRun, onPlan, onCancel, onTake, children } =
+    props;
   return (
     <div className={classes.toolbar}>
       <Group gap="xs">
@@ -39,6 +53,17 @@ export function Toolbar({ user, running, tablesShown, onTables, onRun, onCancel,
             {s.run}
           </Button>
         )}
+        {onPlan && (
+          <Button
+            size="xs"
+            variant="default"
+            leftSection={<IconSitemap size={14} aria-hidden />}
+            disabled={running}
+            onClick={onPlan}
+          >
+            {s.plan}
+          </Button>
+        )}
         <Menu position="bottom-start" withinPortal>
           <Menu.Target>
             <Button size="xs" variant="default" leftSection={<IconListSearch size={14} aria-hidden />}>
@@ -53,7 +78,8 @@ export function Toolbar({ user, running, tablesShown, onTables, onRun, onCancel,
             ))}
           </Menu.Dropdown>
         </Menu>
-        <History user={user} onTake={onTake} />
+        <History owner={owner} onTake={onTake} />
+        {children}
         <Button
           size="xs"
           variant="default"
@@ -75,10 +101,10 @@ export function Toolbar({ user, running, tablesShown, onTables, onRun, onCancel,
 }
 
 /** The last queries of this tab. Read when it is opened. */
-function History({ user, onTake }: { user: string; onTake: (query: string) => void }) {
+function History({ owner, onTake }: { owner: string; onTake: (query: string) => void }) {
   const [queries, setQueries] = useState<string[]>([]);
   return (
-    <Menu position="bottom-start" withinPortal onOpen={() => setQueries(historyOf(user))}>
+    <Menu position="bottom-start" withinPortal onOpen={() => setQueries(historyOf(owner))}>
       <Menu.Target>
         <Button size="xs" variant="default" leftSection={<IconHistory size={14} aria-hidden />}>
           {s.history}
@@ -94,7 +120,7 @@ function History({ user, onTake }: { user: string; onTake: (query: string) => vo
         {queries.length > 0 && (
           <>
             <Menu.Divider />
-            <Menu.Item onClick={() => forgetHistory(user)}>{s.forget}</Menu.Item>
+            <Menu.Item onClick={() => forgetHistory(owner)}>{s.forget}</Menu.Item>
           </>
         )}
       </Menu.Dropdown>

@@ -58,7 +58,8 @@ export function shortType(type: string): string {
 /** The tables that a query names, all where it names none. */
 export function tablesOf(schema: SqlSchema, query: string): SqlTable[] {
   const words = new Set(query.toLowerCase().match(/[\p{L}_][\p{L}\p{N}_]*/gu));
-  const named = schema.tables.filter(({ name }) => words.has(name));
+  // The name of a schema before it says nothing here.
+  const named = schema.tables.filter(({ name }) => words.has(name.slice(name.lastIndexOf(".") + 1)));
   return named.length > 0 ? named : schema.tables;
 }
 

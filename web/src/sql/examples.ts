@@ -1,7 +1,12 @@
 import { sqlStrings } from "~/strings/sql";
 
+export interface Example {
+  title: string;
+  sql: string;
+}
+
 /** Queries to begin with. Each runs as it is on every private brain. */
-export const examples = [
+export const examples: readonly Example[] = [
   {
     title: sqlStrings.examples.words,
     sql: `-- My newest messages: the text of their parts

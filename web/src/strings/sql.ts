@@ -40,6 +40,8 @@ export const sqlStrings = {
   running: "The query is running…",
   empty: "Run a query to see its rows here.",
   cancelled: "Cancelled.",
+  plan: "Plan",
+  planned: "The plan of the query, which was not run.",
   rows: (n: number) => plural(n, "row", "rows"),
   told: (rows: string, ms: number) => `${rows} in ${ms.toLocaleString("en")} ms`,
   truncated: (n: number) =>

@@ -1,29 +1,62 @@
 import { Group, Progress, Text } from "@mantine/core";
 import { useId } from "react";
-import type { Allowance, Usage } from "~/api/types";
+import type { Usage } from "~/api/types";
+import { share } from "~/shell/allowance";
 import { settingsStrings } from "~/strings/settings";
-import { moment } from "../format";
+import { moment, money, short } from "../format";
 import { Section } from "../Section";
 import classes from "../settings.module.css";
+import { Tag } from "../Tag";
 
 const s = settingsStrings.usage;
 
-/** How much of the day's and the month's messages is used. */
-export function Allowances({ usage }: { usage: Usage }) {
+/** What the user's plan allows, and how much of it is used. */
+export function Allowances({ usage: { plan, day, month, cost, tokensPerMinute } }: { usage: Usage }) {
+  const spent = cost.usedMicroUsd + cost.reservedMicroUsd;
   return (
-    <Section title={s.allowance} description={s.allowanceText} bare>
+    <Section
+      title={s.allowance}
+      description={s.allowanceText}
+      aside={plan && <Tag color="indigo">{s.plan(plan.name)}</Tag>}
+      bare
+    >
       <div className={classes.allowances}>
-        <Tile title={s.today} allowance={usage.day} />
-        <Tile title={s.month} allowance={usage.month} />
+        <Tile title={s.today} {...day} write={short} left={s.left} />
+        <Tile title={s.month} {...month} write={short} left={s.left} />
+        {cost.limitMicroUsd !== null && (
+          <Tile
+            title={s.costToday}
+            used={spent}
+            limit={cost.limitMicroUsd}
+            resetsAt={cost.resetsAt}
+            write={money}
+            left={(n) => s.moneyLeft(money(n))}
+          />
+        )}
       </div>
+      {tokensPerMinute !== null && (
+        <Text size="sm" c="dimmed" mt="xs">
+          {s.tokensPerMinute(short(tokensPerMinute))}
+        </Text>
+      )}
     </Section>
   );
 }
 
-function Tile({ title, allowance }: { title: string; allowance: Allowance }) {
+interface TileProps {
+  title: string;
+  used: number;
+  /** Null: there is none. */
+  limit: number | null;
+  resetsAt: string;
+  write: (n: number) => string;
+  left: (n: number) => string;
+}
+
+function Tile({ title, used, limit, resetsAt, write, left }: TileProps) {
   const id = useId();
-  const { used, limit, remaining, resetsAt } = allowance;
-  const part = limit > 0 ? Math.min(1, used / limit) : 1;
+  const told = limit === null ? s.noLimit(write(used)) : s.of(write(used), write(limit));
+  const part = limit === null ? 0 : share(used, limit);
   const color = part >= 1 ? "red" : part >= 0.8 ? "orange" : undefined;
   return (
     <div className={classes.tile}>
@@ -32,19 +65,18 @@ function Tile({ title, allowance }: { title: string; allowance: Allowance }) {
           {title}
         </Text>
         <Text size="sm" c="dimmed">
-          {s.of(used, limit)}
+          {told}
         </Text>
       </Group>
-      <Progress.Root size={8}>
-        <Progress.Section
-          value={part * 100}
-          color={color}
-          aria-labelledby={id}
-          aria-valuetext={s.of(used, limit)}
-        />
-      </Progress.Root>
+      {limit !== null && (
+        <Progress.Root size={8}>
+          <Progress.Section value={part * 100} color={color} aria-labelledby={id} aria-valuetext={told} />
+        </Progress.Root>
+      )}
       <Text size="xs" c="dimmed" mt="xs">
-        {remaining > 0 ? s.left(remaining) : s.usedUp}, {s.resets(moment(resetsAt))}
+        {limit === null
+          ? s.counts(moment(resetsAt))
+          : `${limit > used ? left(limit - used) : s.usedUp}, ${s.resets(moment(resetsAt))}`}
       </Text>
     </div>
   );
