@@ -47,7 +47,10 @@ func TestKilledAtRandomPoints(t *testing.T) {
 }
 
 func killAndLook(t *testing.T) {
-	w := setup(t, faulttest.Words(killWords, killPause))
+	w := setup(t, faulttest.Words(killWords, killPause), env("OPENAI_MODELS", faulttest.Model+";input=1000000;cached=500000;price_output=2000000"))
+	// A ceiling, so that every reply holds money: what a process held when it died is released once.
+	_, err := w.shared.Superuser(t).Exec(t.Context(), "INSERT INTO public.plans (id, name, is_default, cost_per_day_microusd) VALUES ('p', 'P', true, 1000000000000)")
+	require.NoError(t, err)
 	servers := []*faulttest.Server{w.server(), w.server()}
 	people := make([]func(*faulttest.Server) *faulttest.Client, killPeople)
 	for i := range people {
