@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
+	"twobrains/internal/console"
 	"twobrains/internal/problem"
 	"twobrains/internal/tenant"
 )
@@ -188,7 +189,7 @@ func (s *Service) Overview(ctx context.Context, a Admin) (o Overview, err error)
 
 func analystError(err error) error {
 	if errors.Is(err, tenant.ErrNoAnalyst) {
-		return problem.New(problem.CodeNotFound, "This installation has no login of the analyst: set DATABASE_ANALYST_URL and migrate.").Because(err)
+		return console.NoAnalyst().Because(err)
 	}
 	if err != nil {
 		return fmt.Errorf("ask as analyst: %w", err)

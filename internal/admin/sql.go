@@ -25,10 +25,10 @@ func (s *Service) RunSQL(ctx context.Context, a Admin, sql string) (console.Resu
 	return s.opts.Console.Query(ctx, a.user, sql)
 }
 
-// PlanSQL tells how Postgres would go about a query, which is not run.
+// PlanSQL tells how Postgres would go about a query, which is not run, and notes it likewise.
 func (s *Service) PlanSQL(ctx context.Context, a Admin, sql string) (string, error) {
-	if a.IsZero() {
-		return "", errNotAdmin()
+	if err := s.Note(ctx, a, Note{Action: "sql.plan", Detail: noted(sql)}); err != nil {
+		return "", err
 	}
 	return s.opts.Console.Plan(ctx, a.user, sql)
 }

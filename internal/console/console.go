@@ -181,7 +181,7 @@ func (c *Console) admit(ctx context.Context, user auth.User, sql string) (leave 
 func (c *Console) exists() error {
 	switch {
 	case c.opts.Analyst && !c.opts.DB.HasAnalyst():
-		return errNoAnalyst()
+		return NoAnalyst()
 	case !c.opts.Analyst && !c.opts.DB.HasConsole():
 		return errNone()
 	}
@@ -218,7 +218,8 @@ func errNone() error {
 	return problem.New(problem.CodeNotFound, "This installation has no SQL console.")
 }
 
-func errNoAnalyst() error {
+// NoAnalyst is what is said where questions about all users cannot be asked.
+func NoAnalyst() *problem.Error {
 	return problem.New(problem.CodeNotFound, "This installation has no login of the analyst: set DATABASE_ANALYST_URL and migrate.")
 }
 
@@ -233,7 +234,7 @@ func publicError(err error) error {
 	case errors.Is(err, tenant.ErrNoConsole):
 		return errNone()
 	case errors.Is(err, tenant.ErrNoAnalyst):
-		return errNoAnalyst()
+		return NoAnalyst()
 	}
 	return err
 }

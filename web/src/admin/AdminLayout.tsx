@@ -1,6 +1,6 @@
 import "./styles";
-import { Link, Outlet, useRouterState } from "@tanstack/react-router";
-import { useEffect, useRef } from "react";
+import { Link, Outlet } from "@tanstack/react-router";
+import { useCurrentPage } from "~/lib/useCurrentPage";
 import { adminStrings } from "~/strings/admin";
 import classes from "./admin.module.css";
 import { useFreshFactor } from "./factor";
@@ -8,24 +8,8 @@ import { pages } from "./nav";
 
 /** The frame of the administration: its pages above, so that tables and charts have the whole width. */
 export function AdminLayout() {
-  const path = useRouterState({ select: (state) => state.location.pathname });
-  const nav = useRef<HTMLElement>(null);
-  const scroll = useRef<HTMLDivElement>(null);
+  const { nav, scroll } = useCurrentPage();
   useFreshFactor();
-
-  // On narrow screens the navigation is wider than the page: the current one is moved into sight.
-  // biome-ignore lint/correctness/useExhaustiveDependencies: another path is another page.
-  useEffect(() => {
-    const row = nav.current;
-    const link = row?.querySelector<HTMLElement>("[aria-current=page]");
-    if (row && link) {
-      row.scrollLeft = link.offsetLeft - (row.clientWidth - link.offsetWidth) / 2;
-    }
-    if (scroll.current) {
-      scroll.current.scrollTop = 0;
-    }
-  }, [path]);
-
   return (
     <div className={classes.view}>
       <nav className={classes.nav} aria-label={adminStrings.nav.label} ref={nav}>

@@ -9,6 +9,7 @@ import { Trouble } from "~/settings/Trouble";
 import { adminStrings } from "~/strings/admin";
 import { AdminPage } from "../AdminPage";
 import classes from "../admin.module.css";
+import { More } from "../More";
 import { Entry } from "./Entry";
 
 const s = adminStrings.audit;
@@ -85,8 +86,8 @@ function Filter({ filter }: { filter: AuditFilter }) {
 }
 
 function Entries({ filter }: { filter: AuditFilter }) {
-  const { data, error, isPending, hasNextPage, fetchNextPage, isFetchingNextPage, refetch } =
-    useInfiniteQuery(auditQuery(filter));
+  const query = useInfiniteQuery(auditQuery(filter));
+  const { data, error, isPending, refetch } = query;
   const entries = data?.pages.flatMap((page) => page.entries);
   if (error && !entries) {
     return <Trouble error={error} onRetry={() => void refetch()} />;
@@ -108,17 +109,7 @@ function Entries({ filter }: { filter: AuditFilter }) {
           <Entry key={entry.id} entry={entry} />
         ))}
       </ol>
-      {hasNextPage && (
-        <Button
-          variant="default"
-          size="xs"
-          mt="md"
-          loading={isFetchingNextPage}
-          onClick={() => void fetchNextPage()}
-        >
-          {adminStrings.common.more}
-        </Button>
-      )}
+      <More query={query} />
     </div>
   );
 }

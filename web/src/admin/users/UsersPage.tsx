@@ -13,6 +13,7 @@ import { AdminPage } from "../AdminPage";
 import classes from "../admin.module.css";
 import { DataTable } from "../DataTable";
 import { writeDate } from "../format";
+import { More } from "../More";
 
 const s = adminStrings.users;
 
@@ -54,8 +55,8 @@ function Search({ q }: { q: string }) {
 }
 
 function Found({ q }: { q: string }) {
-  const { data, error, isPending, hasNextPage, fetchNextPage, isFetchingNextPage, refetch } =
-    useInfiniteQuery(usersQuery(q));
+  const query = useInfiniteQuery(usersQuery(q));
+  const { data, error, isPending, hasNextPage, fetchNextPage, isFetchingNextPage, refetch } = query;
   const users = data?.pages.flatMap((page) => page.users);
   // A page can be empty with more behind it.
   const blank = users?.length === 0 && hasNextPage && !isFetchingNextPage;
@@ -92,17 +93,7 @@ function Found({ q }: { q: string }) {
           ]}
         />
       </div>
-      {hasNextPage && (
-        <Button
-          variant="default"
-          size="xs"
-          mt="md"
-          loading={isFetchingNextPage}
-          onClick={() => void fetchNextPage()}
-        >
-          {adminStrings.common.more}
-        </Button>
-      )}
+      <More query={query} />
     </div>
   );
 }
