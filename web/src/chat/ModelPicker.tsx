@@ -12,7 +12,7 @@ const s = strings.models;
 export function ModelPicker({ choice }: { choice: Choice }) {
   const { models = [], model, pick } = choice;
   const label = choice.models === undefined ? s.loading : (model?.name ?? s.none);
-  const lacking = models.filter(({ available }) => !available);
+  const lacking = models.filter(({ available, lack }) => !available && lack !== "disabled");
   const keyHelps = lacking.some(({ lack }) => lack !== "provider_not_configured");
   return (
     <Menu position="top-start" width={320} withinPortal>
