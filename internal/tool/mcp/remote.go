@@ -8,6 +8,7 @@ import (
 	"io"
 	"runtime/debug"
 	"sync"
+	"time"
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 
@@ -137,11 +138,16 @@ func (r *remote) call(ctx context.Context, d definition, input json.RawMessage) 
 		if err == nil {
 			return r.output(result)
 		}
-		if cause := context.Cause(ctx); cause != nil {
+		cause := context.Cause(ctx)
+		if deadline, _ := ctx.Deadline(); cause == nil && !time.Now().Before(deadline) {
+			cause = errBudget // a timer of the HTTP client's has come before that of the context
+		}
+		if cause != nil {
 			err = fmt.Errorf("%w: %w", cause, err)
 			again = false
 		}
-		if text, ok := r.refusal(err); ok && conn.alive() {
+		// What the library says of a call whose time is over can look like a word of the server's.
+		if text, ok := r.refusal(err); ok && cause == nil && conn.alive() {
 			return nil, tool.Error("The server of this tool refused the call: " + text)
 		}
 		missing := errors.Is(err, sdk.ErrSessionMissing)
